@@ -1,0 +1,1 @@
+"""One package per capability; each is one container image."""

@@ -1,0 +1,1 @@
+"""Reads of the ledger: accounts, entries, trial balance."""

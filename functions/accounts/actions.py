@@ -1,0 +1,105 @@
+"""What can be read of the ledger."""
+
+import heapq
+from collections.abc import Iterator
+
+from chassis import clock, paging
+from chassis.attributes import Item
+from chassis.auth import Principal
+from chassis.errors import NotFound, Unavailable
+from chassis.paging import Page, PageQuery
+from functions.accounts import model
+from functions.accounts.model import LedgerAccount, TrialBalance
+from ledger import accounts, journal
+from ledger.accounts import Account
+from ledger.journal import Entry, JournalEntry
+from ledger.money import DECIMALS
+
+SCAN_SECONDS = 20.0
+"""The gateway hangs up after 29 seconds; a ledger that takes longer to read needs its roll-up."""
+
+
+def get_account(principal: Principal, name: str) -> LedgerAccount:
+    """An account of the caller's; the platform may see any."""
+    account = _account(principal, name)
+    if account.guarded:
+        balance = accounts.read(account)
+        if balance is None or not principal.owns(balance.holder):
+            raise _unknown(name)
+        return model.guarded(account, balance)
+    return LedgerAccount(
+        account=name,
+        kind=account.kind,
+        currency=str(account.currency),
+        balance=model.balance_from_entries(account, _all_entries()),
+    )
+
+
+def list_entries(principal: Principal, name: str, query: PageQuery) -> Page[JournalEntry]:
+    """The entries of an account of the caller's, newest first."""
+    account = _account(principal, name)
+    if account.guarded:
+        balance = accounts.read(account)
+        if balance is None or not principal.owns(balance.holder):
+            raise _unknown(name)
+        return journal.statement(account, query)
+    return _unguarded_entries(name, query)
+
+
+def _unguarded_entries(name: str, query: PageQuery) -> Page[JournalEntry]:
+    """The newest entries by a scan: an index would cost every payment a write."""
+    before = paging.bound(query, "0", ":")
+    older = (
+        (f"{entry.created_at}#{entry.posting}", entry)
+        for entry in _all_entries()
+        if name in {entry.source, entry.target} and f"{entry.created_at}#{entry.posting}" < before
+    )
+    found = heapq.nlargest(query.limit + 1, older, key=lambda pair: pair[0])
+    here = found[: query.limit]
+    return Page(
+        data=[journal.shown(entry, name) for _, entry in here],
+        next_cursor=paging.cursor(here[-1][0]) if len(found) > len(here) else None,
+    )
+
+
+def get_entry(principal: Principal, entry_id: str) -> JournalEntry:
+    """A journal entry of an account of the caller's."""
+    entry = journal.find(entry_id)
+    if entry is None:
+        raise NotFound("there is no such entry")
+    account = accounts.parse(entry.account)
+    balance = accounts.read(account) if account else None
+    if balance is None or not principal.owns(balance.holder):
+        raise NotFound("there is no such entry")
+    return journal.shown(entry)
+
+
+def trial_balance() -> TrialBalance:
+    """The whole ledger, added up."""
+    return model.trial_balance(_all_items())
+
+
+def _account(principal: Principal, name: str) -> Account:
+    """The account of that name, unless it can tell already that the caller has none of it."""
+    account = accounts.parse(name)
+    if account is None or (account.currency is not None and account.currency not in DECIMALS):
+        raise _unknown(name)
+    if not account.guarded and not principal.owns(account.subject or ""):
+        raise _unknown(name)
+    return account
+
+
+def _unknown(name: str) -> NotFound:
+    return NotFound(f"there is no account {name}")
+
+
+def _all_entries() -> Iterator[Entry]:
+    return (Entry.model_validate(item) for item in _all_items() if journal.is_entry(item))
+
+
+def _all_items() -> Iterator[Item]:
+    until = clock.monotonic() + SCAN_SECONDS
+    for item in journal.whole_ledger():
+        if clock.monotonic() > until:
+            raise Unavailable("the ledger is too large to be read in one request")
+        yield item

@@ -1,0 +1,1 @@
+"""Onboarding, fee plans and API keys: the only writer of principals."""

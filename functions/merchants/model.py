@@ -1,0 +1,169 @@
+"""The shapes of merchants and their API keys, and the rules that change them."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from chassis.errors import ValidationFailed
+from chassis.shapes import Input, Resource, Timestamp, text
+from ledger.money import Currency
+
+MAX_LIVE_KEYS = 2
+
+Status = Literal["active", "suspended"]
+Name = Annotated[str, text(max_length=100, example="The Gift Shop")]
+DelayDays = Annotated[
+    int,
+    Field(ge=0, le=30, description="Days from the close of a settlement batch until its money is available."),
+]
+CutOff = Annotated[
+    str,
+    Field(
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="When a settlement day ends, HH:MM in UTC.",
+        examples=["00:00"],
+    ),
+]
+
+
+class Fee(Input):
+    """What a captured payment costs: (captured * basis_points + 5000) // 10000 + fixed."""
+
+    basis_points: Annotated[int, Field(ge=0, le=10_000, examples=[150])]
+    fixed: Annotated[int, Field(ge=0, le=1_000_000, description="Minor units.", examples=[20])]
+
+
+Fees = Annotated[
+    dict[Currency, Fee],
+    Field(max_length=50, description="Plans for further currencies than the merchant's own."),
+]
+
+
+class NewMerchant(Input):
+    """A merchant to onboard."""
+
+    name: Name
+    currency: Currency
+    fee: Fee
+    fees: Fees = Field(default_factory=dict)
+    settlement_delay_days: DelayDays
+    cut_off: CutOff = "00:00"
+
+    @model_validator(mode="after")
+    def _own_currency_once(self) -> Self:
+        if self.currency in self.fees:
+            raise ValueError("fees holds other currencies than the merchant's own, whose plan is fee")
+        return self
+
+
+class MerchantPatch(Input):
+    """What to change; what is left out stays. `fees` is replaced as a whole."""
+
+    name: Name | None = None
+    fee: Fee | None = None
+    fees: Fees | None = None
+    settlement_delay_days: DelayDays | None = None
+    cut_off: CutOff | None = None
+    status: Status | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("at least one member is needed")
+        if any(getattr(self, name) is None for name in self.model_fields_set):
+            raise ValueError("no member can be null")
+        return self
+
+
+class IssuedKey(Resource):
+    """An API key at its birth."""
+
+    id: str
+    key: Annotated[
+        str | None, Field(description="`sk_<id>_<secret>`: shown once, null when the request is repeated.")
+    ]
+
+
+class Merchant(Resource):
+    """A merchant, as the API shows it."""
+
+    id: str
+    name: str
+    currency: str
+    fee: Fee
+    fees: dict[str, Fee]
+    settlement_delay_days: int
+    cut_off: str
+    status: Status
+    created_at: Timestamp
+    api_key: Annotated[IssuedKey | None, Field(description="Only in the answer to its creation.")] = None
+
+
+class ApiKey(Resource):
+    """An API key, as the API shows it."""
+
+    id: str
+    key: Annotated[str | None, Field(description="`sk_<id>_<secret>`: shown once, null ever after.")] = None
+    status: Literal["live", "revoked"]
+    created_at: Timestamp
+    revoked_at: Timestamp | None = None
+
+
+class StoredMerchant(BaseModel):
+    """A merchant as it is kept; `fees` holds the plan of its own currency too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    name: str
+    currency: str
+    fees: dict[str, Fee]
+    settlement_delay_days: int
+    cut_off: str
+    status: Status
+    created_at: str
+    fingerprint: str
+    first_key: str
+    live_keys: int
+    version: int = 0
+
+    def shown(self, api_key: IssuedKey | None = None) -> Merchant:
+        """The merchant as the API shows it."""
+        others = {currency: fee for currency, fee in self.fees.items() if currency != self.currency}
+        return Merchant(
+            **self.model_dump(include=set(Merchant.model_fields) - {"fee", "fees"}),
+            fee=self.fees[self.currency],
+            fees=others,
+            api_key=api_key,
+        )
+
+
+def onboarded(
+    merchant_id: str, first_key: str, new: NewMerchant, fingerprint: str, at: str
+) -> StoredMerchant:
+    """The merchant that an onboarding creates: active, with one live key."""
+    return StoredMerchant(
+        id=merchant_id,
+        name=new.name,
+        currency=new.currency,
+        fees={new.currency: new.fee, **new.fees},
+        settlement_delay_days=new.settlement_delay_days,
+        cut_off=new.cut_off,
+        status="active",
+        created_at=at,
+        fingerprint=fingerprint,
+        first_key=first_key,
+        live_keys=1,
+    )
+
+
+def patched(merchant: StoredMerchant, patch: MerchantPatch) -> StoredMerchant:
+    """The merchant after the change. Raises ValidationFailed when `fees` holds its own currency."""
+    if patch.fees and merchant.currency in patch.fees:
+        raise ValidationFailed.of("body", "/fees", f"the plan for {merchant.currency} is fee")
+    changes = patch.model_dump(
+        exclude_unset=True, include={"name", "settlement_delay_days", "cut_off", "status"}
+    )
+    own = patch.fee or merchant.fees[merchant.currency]
+    others = merchant.fees if patch.fees is None else patch.fees
+    return merchant.model_copy(update={**changes, "fees": {**others, merchant.currency: own}})

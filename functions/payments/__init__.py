@@ -1,0 +1,1 @@
+"""Online payment of an order, by wallet."""

@@ -1,0 +1,1 @@
+"""E-wallets: open, deposit, transfer, statement."""

@@ -1,0 +1,95 @@
+"""The routes of wallets: open, deposit, transfer, statement."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from chassis import ids
+from chassis.auth import Access, Principal
+from chassis.errors import Conflict, InsufficientFunds, NotFound
+from chassis.operations import Intent, KeyRule, Reply
+from chassis.paging import Page, PageQuery
+from chassis.service import Service
+from functions.wallets import actions
+from functions.wallets.model import (
+    Deposit,
+    NewDeposit,
+    NewTransfer,
+    NewWallet,
+    Transfer,
+    Wallet,
+    WalletQuery,
+)
+from ledger.accounts import AccountClosed, AccountFrozen, BalanceLimit, CurrencyMismatch
+from ledger.journal import JournalEntry
+
+service = Service("wallets", "E-wallets: balances, deposits, transfers, statements.")
+app = service.app
+
+WalletId = Annotated[str, Field(pattern=ids.pattern("wal"))]
+TransferId = Annotated[str, Field(pattern=ids.pattern("trf"))]
+
+
+@service.operation("POST /v1/wallets", status=201, key=KeyRule.REQUIRED)
+def open_wallet(principal: Principal, intent: Intent, body: NewWallet) -> Reply[Wallet]:
+    """Open an e-wallet for a customer."""
+    return actions.open_wallet(principal, intent, body)
+
+
+@service.operation("GET /v1/wallets")
+def list_wallets(principal: Principal, query: WalletQuery) -> Page[Wallet]:
+    """List the wallets that the caller opened."""
+    return actions.list_wallets(principal, query)
+
+
+@service.operation("GET /v1/wallets/{wallet_id}")
+def get_wallet(principal: Principal, wallet_id: WalletId) -> Wallet:
+    """Show a wallet and its balance."""
+    return actions.get_wallet(principal, wallet_id)
+
+
+@service.operation("GET /v1/wallets/{wallet_id}/entries")
+def list_wallet_entries(principal: Principal, wallet_id: WalletId, query: PageQuery) -> Page[JournalEntry]:
+    """Show a wallet's statement: every movement of its money."""
+    return actions.statement(principal, wallet_id, query)
+
+
+@service.operation(
+    "POST /v1/wallets/{wallet_id}/deposits",
+    access=Access.PLATFORM,
+    status=201,
+    refusals=(AccountClosed, BalanceLimit, CurrencyMismatch, Conflict),
+)
+def deposit(wallet_id: WalletId, body: NewDeposit) -> Reply[Deposit]:
+    """Credit a wallet with money that arrived outside.
+
+    The reference names the deposit within its wallet: repeating it credits nothing more, and another
+    amount under the same reference is refused.
+    """
+    return actions.deposit(wallet_id, body)
+
+
+@service.operation(
+    "POST /v1/transfers",
+    status=201,
+    key=KeyRule.REQUIRED,
+    refusals=(InsufficientFunds, NotFound, AccountFrozen, AccountClosed, BalanceLimit, CurrencyMismatch),
+)
+def create_transfer(principal: Principal, intent: Intent, body: NewTransfer) -> Reply[Transfer]:
+    """Move money between two wallets.
+
+    A merchant may move it only between wallets that it opened.
+    """
+    return actions.transfer(principal, intent, body)
+
+
+@service.operation("GET /v1/transfers")
+def list_transfers(principal: Principal, query: PageQuery) -> Page[Transfer]:
+    """List the transfers that the caller made."""
+    return actions.list_transfers(principal, query)
+
+
+@service.operation("GET /v1/transfers/{transfer_id}")
+def get_transfer(principal: Principal, transfer_id: TransferId) -> Transfer:
+    """Show a transfer."""
+    return actions.get_transfer(principal, transfer_id)

@@ -1,0 +1,1 @@
+"""How every function is built: service, store, authentication, errors, events of the outside world."""

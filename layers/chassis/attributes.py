@@ -1,0 +1,68 @@
+"""Owns the form in which values stand in DynamoDB: integers stay integers, and nothing becomes a float."""
+
+from collections.abc import Mapping
+from typing import Any
+
+# A str, int, bool, None, or a list or dict of them: mypy cannot follow a recursive alias through pydantic.
+Value = Any
+Item = dict[str, Value]
+
+
+def encode(item: Mapping[str, Value]) -> dict[str, Any]:
+    """An item as the low-level API takes it; `None` members are left out."""
+    return {name: _encode(value) for name, value in item.items() if value is not None}
+
+
+def _encode(value: Value) -> dict[str, Any]:
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case int():
+            return {"N": str(value)}
+        case dict():
+            return {"M": encode(value)}
+        case list() | tuple():
+            return {"L": [_encode(member) for member in value]}
+    raise TypeError(f"a {type(value).__name__} cannot be stored")
+
+
+def decode(item: Mapping[str, Any]) -> Item:
+    """An item as the low-level API gives it; a number that is no integer raises ValueError."""
+    return {name: _decode(value) for name, value in item.items()}
+
+
+def _decode(typed: Mapping[str, Any]) -> Value:
+    ((kind, value),) = typed.items()
+    match kind:
+        case "S" | "BOOL":
+            return value
+        case "N":
+            return int(value)
+        case "M":
+            return decode(value)
+        case "L":
+            return [_decode(member) for member in value]
+        case "NULL":
+            return None
+    raise TypeError(f"unknown attribute type {kind}")
+
+
+def size(encoded: Mapping[str, Any]) -> int:
+    """The bytes that DynamoDB bills for an item (Developer Guide, "Item sizes and formats")."""
+    return sum(len(name.encode()) + _size(value) for name, value in encoded.items())
+
+
+def _size(typed: Mapping[str, Any]) -> int:
+    ((kind, value),) = typed.items()
+    match kind:
+        case "S":
+            return len(value.encode())
+        case "N":
+            return len(value.strip("-0")) // 2 + 2
+        case "M":
+            return 3 + len(value) + size(value)
+        case "L":
+            return 3 + len(value) + sum(_size(member) for member in value)
+    return 1

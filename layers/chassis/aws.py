@@ -1,0 +1,43 @@
+"""Owns the connections to AWS services, wherever they are: embedded, on LocalStack or in the cloud."""
+
+from functools import lru_cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from chassis.config import Engine, settings
+
+# A request is a few milliseconds; a slow one is retried by `store` under its own deadline, with its own
+# token, so botocore's retries are off. The pool is as wide as the widest worker has threads.
+CONNECT_TIMEOUT_SECONDS = 1.0
+READ_TIMEOUT_SECONDS = 2.0
+POOL_CONNECTIONS = 64
+
+
+@lru_cache(maxsize=8)
+def client(service: str) -> Any:
+    """The shared, thread-safe client of one service (boto3 has no types of its own, hence Any)."""
+    configuration = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        max_pool_connections=POOL_CONNECTIONS,
+        retries={"total_max_attempts": 1},
+        tcp_keepalive=True,
+    )
+    chosen = settings()
+    if chosen.engine is Engine.LOCALSTACK:
+        from localstack_client.session import Session  # noqa: PLC0415 - the cloud's images don't carry it
+
+        return Session(region_name=chosen.region).client(service, config=configuration)
+    if chosen.engine is Engine.EMBEDDED:
+        return boto3.client(
+            service,
+            region_name=chosen.region,
+            endpoint_url=chosen.engine_url,
+            # The embedded engine checks no signature; botocore insists on having something to sign with.
+            aws_access_key_id="embedded",
+            aws_secret_access_key="embedded",  # noqa: S106 - not a secret, see above
+            config=configuration,
+        )
+    return boto3.client(service, region_name=chosen.region, config=configuration)

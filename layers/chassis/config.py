@@ -1,0 +1,104 @@
+"""Owns the settings of a process: read once from `TAEL_*` variables, refused in one readable sentence."""
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PEPPER_MIN_BYTES = 16
+PLATFORM_KEY_MIN_LENGTH = 32
+
+
+class ConfigurationError(Exception):
+    """The environment of this process cannot be used; the message says which variable and why."""
+
+
+class Engine(StrEnum):
+    """Where DynamoDB and SQS are."""
+
+    EMBEDDED = "embedded"
+    LOCALSTACK = "localstack"
+    AWS = "aws"
+
+
+class Settings(BaseSettings):
+    """Everything a process learns from its environment."""
+
+    model_config = SettingsConfigDict(env_prefix="TAEL_", frozen=True, hide_input_in_errors=True)
+
+    engine: Engine = Engine.AWS
+    engine_url: str | None = None
+    stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")] = "local"
+    region: Annotated[str, Field(validation_alias="AWS_REGION")] = "us-east-1"
+    platform_key: SecretStr
+    peppers: Annotated[dict[str, SecretStr], NoDecode]
+    """Version -> hexadecimal secret, oldest first; given as `1:<hex>,2:<hex>`."""
+
+    @field_validator("platform_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < PLATFORM_KEY_MIN_LENGTH:
+            raise ValueError(f"must have at least {PLATFORM_KEY_MIN_LENGTH} characters")
+        return value
+
+    @field_validator("peppers", mode="before")
+    @classmethod
+    def _parse_peppers(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        peppers: dict[str, str] = {}
+        for part in value.split(","):
+            version, _, secret = part.strip().partition(":")
+            if not version or version in peppers or not _is_long_hexadecimal(secret):
+                raise ValueError(f"must look like 1:<hex>,2:<hex> with >= {PEPPER_MIN_BYTES} bytes each")
+            peppers[version] = secret
+        return peppers
+
+    @model_validator(mode="after")
+    def _embedded_has_a_url(self) -> Self:
+        if self.engine is Engine.EMBEDDED and not self.engine_url:
+            raise ValueError("TAEL_ENGINE_URL is required when TAEL_ENGINE is embedded")
+        return self
+
+    def pepper(self, version: str) -> bytes | None:
+        """The secret of that version, or None when it has been retired."""
+        secret = self.peppers.get(version)
+        return bytes.fromhex(secret.get_secret_value()) if secret else None
+
+    @property
+    def current_pepper_version(self) -> str:
+        """The version that new API keys are sealed with: the last one listed."""
+        return list(self.peppers)[-1]
+
+
+def _is_long_hexadecimal(text: str) -> bool:
+    try:
+        return len(bytes.fromhex(text)) >= PEPPER_MIN_BYTES
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process. Raises ConfigurationError naming every variable at fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise ConfigurationError("; ".join(_sentences(error))) from None
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    sentences = []
+    for problem in error.errors(include_input=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        name = where if where.isupper() else f"TAEL_{where.upper()}"
+        message = problem["msg"].removeprefix("Value error, ")
+        sentences.append(f"{name}: {message}" if where else message)
+    return sentences
+
+
+def table_name(table: str) -> str:
+    """The physical name of a declared table in this stage, such as `tael-local-payments`."""
+    return f"tael-{settings().stage}-{table}"

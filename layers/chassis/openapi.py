@@ -1,0 +1,184 @@
+"""Owns the OpenAPI 3.1 document: generated from the same declarations that route and validate."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
+
+from pydantic import BaseModel, Field
+from pydantic.json_schema import models_json_schema
+
+from chassis import errors
+from chassis.auth import Access
+from chassis.errors import Problem
+from chassis.operations import KeyRule, Operation
+
+VERSION = "1"
+References = dict[tuple[type, str], Any]
+"""Model and mode -> its schema's `$ref`."""
+_REFERENCE = "#/components/schemas/{model}"
+_EVERYWHERE: tuple[type[Problem], ...] = (errors.MalformedRequest, errors.InternalError, errors.Unavailable)
+_AUTHENTICATED: tuple[type[Problem], ...] = (errors.Unauthorized, errors.Forbidden)
+_WITH_BODY: tuple[type[Problem], ...] = (errors.ContentTooLarge, errors.UnsupportedMediaType)
+
+
+class FaultDetail(BaseModel):
+    """One field at fault."""
+
+    place: str = Field(alias="in", description="`body`, `query`, `path` or `header`.")
+    pointer: str = Field(description="JSON pointer (RFC 6901) inside that place.")
+    message: str
+
+
+class ProblemDetail(BaseModel):
+    """Why a request was refused (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    instance: str | None = None
+    errors: list[FaultDetail] | None = None
+
+
+class Described(Protocol):
+    """What this module needs to know of a service."""
+
+    name: str
+    description: str
+    operations: list[Operation]
+
+
+def document(services: Sequence[Described]) -> dict[str, Any]:
+    """One OpenAPI 3.1 document for these services; `GET /health` and `/openapi.json` are told once."""
+    references, definitions = _schemas(services)
+    paths: dict[str, Any] = {}
+    for service in services:
+        for operation in service.operations:
+            described = _operation(operation, service.name, references)
+            paths.setdefault(operation.path, {}).setdefault(operation.method.lower(), described)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tael",
+            "version": VERSION,
+            "summary": "A payment backend that a team runs in its own AWS account.",
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": service.name, "description": service.description} for service in services],
+        "paths": paths,
+        "components": {
+            "schemas": definitions,
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A merchant's API key `sk_...`, or the platform's operator key.",
+                }
+            },
+        },
+    }
+
+
+def _schemas(services: Iterable[Described]) -> tuple[References, dict[str, Any]]:
+    modes: dict[tuple[type[BaseModel], Any], None] = {(ProblemDetail, "serialization"): None}
+    for service in services:
+        for operation in service.operations:
+            modes[operation.returns, "serialization"] = None
+            if operation.body_model:
+                modes[operation.body_model, "validation"] = None
+    references, definitions = models_json_schema(list(modes), ref_template=_REFERENCE)
+    by_model = {(model, str(mode)): schema for (model, mode), schema in references.items()}
+    return by_model, definitions.get("$defs", {})
+
+
+def _operation(operation: Operation, tag: str, references: References) -> dict[str, Any]:
+    summary, _, details = (operation.handler.__doc__ or "").strip().partition("\n")
+    described: dict[str, Any] = {
+        "operationId": operation.handler.__name__,
+        "tags": [tag],
+        "summary": summary.rstrip("."),
+        "parameters": _parameters(operation),
+        "responses": _responses(operation, references),
+        "security": [] if operation.access is Access.PUBLIC else [{"key": []}],
+    }
+    if details.strip():
+        described["description"] = " ".join(details.split())
+    if operation.body_model:
+        schema = references[operation.body_model, "validation"]
+        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    return described
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    parameters = [
+        *_members(operation.path_model, "path"),
+        *_members(operation.query_model, "query"),
+    ]
+    if operation.key_rule is not KeyRule.NONE:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": operation.key_rule is KeyRule.REQUIRED,
+                "description": "Names this one request; repeating it with the same key has no second effect.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
+            }
+        )
+    if operation.access not in {Access.PUBLIC, Access.PLATFORM}:
+        parameters.append(
+            {
+                "name": "Tael-Merchant",
+                "in": "header",
+                "required": False,
+                "description": "With the platform's key: the merchant in whose name to act.",
+                "schema": {"type": "string"},
+            }
+        )
+    return parameters
+
+
+def _members(model: type[BaseModel], place: str) -> list[dict[str, Any]]:
+    schema = model.model_json_schema(ref_template=_REFERENCE)
+    required = set(schema.get("required", ()))
+    return [
+        {
+            "name": name,
+            "in": place,
+            "required": name in required,
+            "schema": {key: value for key, value in member.items() if key != "title"},
+        }
+        for name, member in schema.get("properties", {}).items()
+    ]
+
+
+def _responses(operation: Operation, references: References) -> dict[str, Any]:
+    success = {
+        "description": "Done, now or by an earlier request that this one repeats.",
+        "content": {"application/json": {"schema": references[operation.returns, "serialization"]}},
+    }
+    responses: dict[str, Any] = {str(int(operation.status)): success}
+    by_status: dict[int, list[type[Problem]]] = {}
+    for problem in dict.fromkeys(_problems(operation)):
+        by_status.setdefault(int(problem.status), []).append(problem)
+    problem_schema = references[ProblemDetail, "serialization"]
+    for status, problems in sorted(by_status.items()):
+        responses[str(status)] = {
+            "description": "; ".join(f"`{problem.code}`: {problem.title}" for problem in problems),
+            "content": {"application/problem+json": {"schema": problem_schema}},
+        }
+    return responses
+
+
+def _problems(operation: Operation) -> Iterable[type[Problem]]:
+    yield from _EVERYWHERE
+    if operation.access is not Access.PUBLIC:
+        yield from _AUTHENTICATED
+    if "{" in operation.path:
+        yield errors.NotFound
+    if operation.body_model:
+        yield from _WITH_BODY
+    yield errors.ValidationFailed
+    if operation.key_rule is KeyRule.REQUIRED:
+        yield errors.IdempotencyMismatch
+    yield from operation.refusals

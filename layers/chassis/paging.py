@@ -1,0 +1,103 @@
+"""Owns lists: newest first over write-sharded index partitions, one cursor for all shards."""
+
+import heapq
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chassis import ids, store
+from chassis.attributes import Item
+from chassis.errors import ValidationFailed
+
+SHARDS = 8
+"""An index partition takes 1,000 writes a second, and a hot one throttles its table. It may only grow."""
+MAX_ROUNDS = 10
+"""How many pages a filter may look through before it answers with what it has, and a cursor to go on."""
+
+_LIST_RANGE = ("0", ":")
+"""List sort keys start with a timestamp, so with a digit; `:` follows `9`."""
+
+Resource = TypeVar("Resource")
+
+
+class PageQuery(BaseModel):
+    """How much of a list to show, and where to go on."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    limit: Annotated[int, Field(ge=1, le=100, description="How many at most.")] = 20
+    cursor: Annotated[
+        str | None, Field(max_length=512, description="The `next_cursor` of the page before.")
+    ] = None
+
+
+class Page(BaseModel, Generic[Resource]):
+    """A part of a list, newest first; `next_cursor` is null on its last page."""
+
+    data: list[Resource]
+    next_cursor: str | None
+
+
+def listed(partition: str, created_at: str, identity: str) -> Item:
+    """The index attributes that put an item into a list; they never change, so no later write pays."""
+    shard = int.from_bytes(sha256(identity.encode()).digest()[:2]) % SHARDS
+    return {"list_pk": f"{partition}#{shard}", "list_sk": f"{created_at}#{identity}"}
+
+
+def bound(query: PageQuery, lower: str, upper: str) -> str:
+    """The sort key below which the page starts: the cursor's, or `upper` on the first page.
+
+    Raises ValidationFailed for a cursor that is not from this list.
+    """
+    if query.cursor is None:
+        return upper
+    unpacked = ids.unpack(query.cursor, 1)
+    if unpacked is None or not lower <= unpacked[0] < upper:
+        raise ValidationFailed.of("query", "/cursor", "is not the next_cursor of an earlier page")
+    return unpacked[0]
+
+
+def cursor(sort_key: str) -> str:
+    """The token for going on below that sort key."""
+    return ids.pack(sort_key)
+
+
+def newest(
+    table: str,
+    partition: str,
+    query: PageQuery,
+    load: Callable[[list[Item]], list[Resource | None]],
+    keep: Callable[[Resource], bool] = lambda _: True,
+) -> Page[Resource]:
+    """A page of the partition's list: `load` turns index items into resources, `keep` filters them.
+
+    A filter applies after the read, so a page may be short; `next_cursor` alone tells whether it is the last.
+    """
+    before = bound(query, *_LIST_RANGE)
+    kept: list[Resource] = []
+    for _ in range(MAX_ROUNDS):
+        found = _merge(table, partition, before, query.limit + 1)
+        here = found[: query.limit]
+        for position, (item, resource) in enumerate(zip(here, load(here), strict=True), start=1):
+            before = str(item["list_sk"])
+            if resource is not None and keep(resource):
+                kept.append(resource)
+            if len(kept) == query.limit:
+                return Page(data=kept, next_cursor=cursor(before) if position < len(found) else None)
+        if len(found) <= query.limit:
+            return Page(data=kept, next_cursor=None)
+    return Page(data=kept, next_cursor=cursor(before))
+
+
+def _merge(table: str, partition: str, before: str, limit: int) -> list[Item]:
+    lower, _ = _LIST_RANGE
+    shards = (
+        store.query(
+            table, ("list_pk", f"{partition}#{shard}"), ("list_sk", lower, before), limit=limit, index="list"
+        )
+        for shard in range(SHARDS)
+    )
+    newest_first = heapq.merge(*shards, key=lambda item: str(item["list_sk"]), reverse=True)
+    return list(newest_first)[:limit]

@@ -1,0 +1,173 @@
+"""Owns how a service answers: each operation in its frame of routing, limits, problems and one log line."""
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from chalice.app import Chalice, Response
+from pydantic import BaseModel, ConfigDict
+
+from chassis import clock, ids, observe, openapi, proxy
+from chassis.auth import Access, Principal, authenticate, require
+from chassis.errors import InternalError, MethodNotAllowed, NotFound, Problem
+from chassis.observe import RequestRecord
+from chassis.operations import Handler, KeyRule, Operation, Reply, declare
+from chassis.proxy import Event
+from chassis.requests import read_request
+
+
+class Health(BaseModel):
+    """That the process answers; it asks nothing of others."""
+
+    status: str
+    service: str
+
+
+class Document(BaseModel):
+    """An OpenAPI 3.1 document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+
+
+@dataclass(slots=True)
+class _Call:
+    event: Event
+    record: RequestRecord = field(default_factory=lambda: RequestRecord(ids.random("req")))
+    failure: Exception | None = None
+
+
+# Chalice keeps the current request in an attribute that all threads share; this is each request's own.
+_call: ContextVar[_Call] = ContextVar("call")
+
+
+class Service:
+    """A capability's HTTP face: declare operations on it, and hand `app` to Lambda or `runtime.http`."""
+
+    def __init__(self, name: str, description: str) -> None:
+        self.name = name
+        self.description = description
+        self.operations: list[Operation] = []
+        self.app = App(self)
+        self.operation("GET /health", access=Access.PUBLIC)(self.health)
+        self.operation("GET /openapi.json", access=Access.PUBLIC)(self.openapi)
+
+    def operation(
+        self,
+        route: str,
+        *,
+        access: Access = Access.ANY,
+        status: int = HTTPStatus.OK,
+        key: KeyRule = KeyRule.NONE,
+        refusals: tuple[type[Problem], ...] = (),
+    ) -> Callable[[Handler], Handler]:
+        """Declare the decorated function as the operation of that route (`operations.declare` says how).
+
+        `refusals` are the problems of its own, beside those that every operation of its kind can meet.
+        """
+
+        def register(handler: Handler) -> Handler:
+            declared = declare(route, handler, access=access, status=status, key_rule=key, refusals=refusals)
+            self.operations.append(declared)
+
+            def view(**_: str) -> Response:
+                call = _call.get()
+                answered = _guarded(call, lambda: _perform(declared, call))
+                return Response(answered["body"], answered["headers"], answered["statusCode"])
+
+            # Chalice lets every content type through, so that refusing one is ours, as a problem detail.
+            self.app.route(
+                declared.path, methods=[declared.method], name=declared.name, content_types=["*/*"]
+            )(view)
+            return handler
+
+        return register
+
+    def answer(self, event: Event, route: Callable[[Event], Event]) -> Event:
+        """The proxy response to a proxy event of either payload format; leaves one log line, never raises."""
+        started = clock.monotonic()
+        call = _Call(event)
+        token = _call.set(call)
+        with observe.metered() as counted:
+            response = _guarded(call, lambda: self._route(call, route))
+        _call.reset(token)
+        call.record.duration_ms = round((clock.monotonic() - started) * 1000, 3)
+        observe.report(self.name, call.record, counted, call.failure)
+        return response
+
+    def _route(self, call: _Call, route: Callable[[Event], Event]) -> Event:
+        call.event = proxy.normalised(call.event)
+        call.record.request_id = proxy.request_id_of(call.event)
+        context = call.event["requestContext"]
+        path, method = context["resourcePath"], context["httpMethod"]
+        methods = sorted(known.method for known in self.operations if known.path == path)
+        if not methods:
+            raise NotFound("there is no such route")
+        if method not in methods:
+            allowed = ", ".join(methods)
+            raise MethodNotAllowed(f"this path takes {allowed}", headers={"Allow": allowed})
+        call.record.operation = f"{method} {path}"
+        return route(call.event)
+
+    def health(self) -> Health:
+        """Whether this process answers."""
+        return Health(status="ok", service=self.name)
+
+    def openapi(self) -> Document:
+        """This service's own OpenAPI document."""
+        return Document.model_validate(openapi.document([self]))
+
+
+class App(Chalice):
+    """The Chalice application of a service: its router, and the callable that Lambda invokes."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service.name, configure_logs=False)
+        self.service = service
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer one proxy event."""
+        return self.service.answer(event, lambda normalised: super(App, self).__call__(normalised, context))
+
+
+def _perform(operation: Operation, call: _Call) -> Event:
+    headers = call.event["headers"]
+    principal: Principal | None = None
+    if operation.access is not Access.PUBLIC:
+        principal = authenticate(headers.get("authorization"), headers.get("tael-merchant"))
+        call.record.principal = principal.id
+        require(principal, operation.access, changes=operation.changes)
+    result = operation.handler(**read_request(operation, call.event, principal))
+    reply = result if isinstance(result, Reply) else Reply(result)
+    call.record.status, call.record.outcome = reply.status or operation.status, "ok"
+    call.record.replayed = reply.replayed
+    return _response(call.record, "application/json", reply.resource.model_dump_json())
+
+
+def _guarded(call: _Call, work: Callable[[], Event]) -> Event:
+    try:
+        return work()
+    except Problem as problem:
+        return _refuse(call, problem)
+    except Exception as unexpected:  # noqa: BLE001 - whatever it is, the answer is a problem and a log line
+        call.failure = unexpected
+        return _refuse(call, InternalError())
+
+
+def _refuse(call: _Call, problem: Problem) -> Event:
+    call.record.status, call.record.outcome = problem.status, problem.code
+    call.record.replayed = problem.replayed
+    body = problem.document(call.record.request_id)
+    return _response(call.record, "application/problem+json", body, problem.headers)
+
+
+def _response(
+    record: RequestRecord, content_type: str, body: str, more: Mapping[str, str] | None = None
+) -> Event:
+    headers = {"Content-Type": content_type, "X-Request-Id": record.request_id, **(more or {})}
+    if record.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return proxy.response(record.status, headers, body)

@@ -1,0 +1,164 @@
+"""Owns writes as values: what would be written, under which condition, and what its refusal means."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chassis import attributes
+from chassis.attributes import Item, Value
+from chassis.config import table_name
+
+Key = Mapping[str, str]
+Refusal = Callable[[Item | None], Exception]
+"""From the item as it stood when the condition failed (None: there was none) to the error to raise."""
+
+UNIT_BYTES = 1024
+OPERATION = "op"
+"""The attribute in which a lone write leaves its operation id, so that a lost answer can be told."""
+
+
+class Exists(Exception):
+    """The record that an operation would create is there already: `item` is what it says."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__("the record exists")
+        if item is None:
+            raise TypeError("a record that exists has an item")
+        self.item = item
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One attribute compared with one value; all conditions of a write must hold."""
+
+    attribute: str
+    operator: str
+    value: Value = None
+
+
+def equals(attribute: str, value: Value) -> Condition:
+    """The attribute has this value."""
+    return Condition(attribute, "=", value)
+
+
+def at_least(attribute: str, value: int) -> Condition:
+    """The number is not below this one."""
+    return Condition(attribute, ">=", value)
+
+
+def at_most(attribute: str, value: int) -> Condition:
+    """The number is not above this one."""
+    return Condition(attribute, "<=", value)
+
+
+ABSENT = Condition("pk", "absent")
+PRESENT = Condition("pk", "present")
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A put of a whole item, or an update that assigns and adds; executed only by `store.commit`."""
+
+    table: str
+    key: Key
+    refused: Refusal
+    conditions: tuple[Condition, ...] = ()
+    item: Item | None = None
+    assign: Item = field(default_factory=dict)
+    add: dict[str, int] = field(default_factory=dict)
+
+    def stamped(self, operation: str) -> "Write":
+        """The same write, leaving its operation id in the item."""
+        if self.item is not None:
+            return replace(self, item={**self.item, OPERATION: operation})
+        return replace(self, assign={**self.assign, OPERATION: operation})
+
+    def request(self) -> dict[str, Any]:
+        """The parameters of PutItem or UpdateItem, and of their transactional forms."""
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        request: dict[str, Any] = {
+            "TableName": table_name(self.table),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if self.item is not None:
+            request["Item"] = attributes.encode({**self.key, **self.item})
+        else:
+            request["Key"] = attributes.encode(self.key)
+            request["UpdateExpression"] = self._update_expression(names, values)
+        if self.conditions:
+            terms = [_term(condition, names, values) for condition in self.conditions]
+            request["ConditionExpression"] = " AND ".join(terms)
+        if names:
+            request["ExpressionAttributeNames"] = names
+        if values:
+            request["ExpressionAttributeValues"] = values
+        return request
+
+    def _update_expression(self, names: dict[str, str], values: dict[str, Any]) -> str:
+        clauses = []
+        for clause, joint, changes in (("SET", " = ", self.assign), ("ADD", " ", self.add)):
+            terms = [
+                f"{_name(attribute, names)}{joint}{_value(value, values)}"
+                for attribute, value in changes.items()
+            ]
+            if terms:
+                clauses.append(f"{clause} {', '.join(terms)}")
+        return " ".join(clauses)
+
+    def full_price(self) -> int:
+        """The write units that it costs outside a transaction, refused or not, indexes apart."""
+        content = {**self.key, **(self.item if self.item is not None else {**self.assign, **self.add})}
+        return max(1, math.ceil(attributes.size(attributes.encode(content)) / UNIT_BYTES))
+
+
+def put(table: str, key: Key, item: Item, *conditions: Condition, refused: Refusal) -> Write:
+    """A whole item at its first version."""
+    return Write(table, key, refused, conditions, item={**item, "version": 1})
+
+
+def replace_version(table: str, key: Key, item: Item, version: int, *, refused: Refusal) -> Write:
+    """A whole item in place of the given version of it."""
+    return Write(table, key, refused, (equals("version", version),), item={**item, "version": version + 1})
+
+
+def update(
+    table: str,
+    key: Key,
+    *conditions: Condition,
+    refused: Refusal,
+    assign: Item | None = None,
+    add: Mapping[str, int] | None = None,
+) -> Write:
+    """A change of single attributes, of an item that must exist; its version goes up by one."""
+    return Write(
+        table,
+        key,
+        refused,
+        (PRESENT, *conditions),
+        assign=assign or {},
+        add={**(add or {}), "version": 1},
+    )
+
+
+def _name(attribute: str, names: dict[str, str]) -> str:
+    # Placeholders throughout: `status`, `key` and many more are reserved words of DynamoDB.
+    names[f"#{attribute}"] = attribute
+    return f"#{attribute}"
+
+
+def _value(value: Value, values: dict[str, Any]) -> str:
+    placeholder = f":{len(values)}"
+    values[placeholder] = attributes.encode({"value": value})["value"]
+    return placeholder
+
+
+def _term(condition: Condition, names: dict[str, str], values: dict[str, Any]) -> str:
+    name = _name(condition.attribute, names)
+    match condition.operator:
+        case "absent":
+            return f"attribute_not_exists({name})"
+        case "present":
+            return f"attribute_exists({name})"
+    return f"{name} {condition.operator} {_value(condition.value, values)}"

@@ -1,0 +1,81 @@
+"""Owns the movement of money: a posting takes one amount from one account and gives it to another."""
+
+from dataclasses import dataclass
+
+from chassis import ids
+from chassis.writes import Write
+from ledger import accounts, journal
+from ledger.accounts import Account
+from ledger.money import MAX_AMOUNT
+from ledger.reasons import PERMITTED, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One positive amount from `source` to `target`: it cannot be unbalanced.
+
+    `operation` names the record whose commit carries it, such as `payment:mer_...:536365:1`; the posting's
+    id is derived from it. `at` is the operation's stored time, never a retry's clock.
+    """
+
+    reason: Reason
+    source: Account
+    target: Account
+    amount: int
+    currency: str
+    operation: str
+    at: str
+    reference: str
+    """What the statement shows: an order id, a transfer id, the reference of a deposit."""
+    holder: str | None = None
+    """The holder that every guarded account here must have; None where any will do."""
+
+    def __post_init__(self) -> None:
+        """Refuse a movement that the allowlist does not know: a defect of ours, never a caller's."""
+        if PERMITTED[self.reason] != (self.source.kind, self.target.kind):
+            raise ValueError(f"{self.reason} moves no money from {self.source.kind} to {self.target.kind}")
+        if not 1 <= self.amount <= MAX_AMOUNT:
+            raise ValueError(f"{self.amount} is not an amount")
+        if self.source == self.target:
+            raise ValueError("a posting has two accounts")
+        if {self.source.currency, self.target.currency} - {None, self.currency}:
+            raise ValueError("a posting has one currency")
+
+    @property
+    def id(self) -> str:
+        """Derived from the operation, so that a repeated one has the same."""
+        return ids.derive("pst", self.operation, self.reason)
+
+
+def post(posting: Posting) -> tuple[Write, ...]:
+    """The writes that move the money: guarded balances, and the journal entries that tell of it.
+
+    They belong into one commit behind the operation's own record, whose condition is what stops a second
+    posting. A wallet has its entry in its own partition, so that its statement is true right after the
+    commit; an unguarded account has no item of its own: nothing hot is written.
+    """
+    writes = []
+    if posting.source.guarded:
+        writes.append(accounts.debit(posting.source, posting.amount, posting.currency, posting.holder))
+    if posting.target.guarded:
+        writes.append(accounts.credit(posting.target, posting.amount, posting.currency, posting.holder))
+    return (*writes, *(journal.record(entry) for entry in entries(posting)))
+
+
+def entries(posting: Posting) -> tuple[journal.Entry, ...]:
+    """One journal entry for each guarded account; it names the other side too."""
+    return tuple(
+        journal.Entry(
+            posting=posting.id,
+            account=str(account),
+            source=str(posting.source),
+            target=str(posting.target),
+            amount=posting.amount,
+            currency=posting.currency,
+            reason=posting.reason,
+            reference=posting.reference,
+            created_at=posting.at,
+        )
+        for account in (posting.source, posting.target)
+        if account.guarded
+    )

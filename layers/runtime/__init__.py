@@ -1,0 +1,1 @@
+"""Runs the same handlers outside Lambda: HTTP as proxy events, by the images' own adapter."""

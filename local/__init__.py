@@ -1,0 +1,1 @@
+"""The `tael` command: a whole system on one machine, and what talks to it."""

@@ -1,0 +1,74 @@
+"""What `tael up` says when it is ready: where things are, the keys, and commands to paste."""
+
+from rich.console import Console
+
+from local.sandbox import Sandbox
+from local.system import System
+
+OPEN_A_MERCHANT = """
+# Onboard a merchant; its key is shown this once.
+KEY=$(curl -s "$URL/v1/merchants" -H "Authorization: Bearer $OPERATOR" \\
+  -H "Idempotency-Key: merchant-$RANDOM$RANDOM" -H 'Content-Type: application/json' \\
+  -d '{"name": "A shop", "currency": "GBP", "fee": {"basis_points": 150, "fixed": 20},
+       "settlement_delay_days": 2}' | field api_key key)
+"""
+
+TRY_IT = """
+field() { python3 -c 'import functools, json, sys
+print(functools.reduce(lambda value, name: value[name], sys.argv[1:], json.load(sys.stdin)))' "$@"; }
+%(merchant)s
+# Open a wallet for one of the merchant's customers.
+WALLET=$(curl -s "$URL/v1/wallets" -H "Authorization: Bearer $KEY" \\
+  -H 'Idempotency-Key: wallet-of-ada' -H 'Content-Type: application/json' \\
+  -d '{"owner": "ada", "currency": "GBP"}' | field id)
+
+# Money arrives from outside: only the operator may say so.
+curl -s "$URL/v1/wallets/$WALLET/deposits" -H "Authorization: Bearer $OPERATOR" \\
+  -H 'Content-Type: application/json' \\
+  -d '{"amount": 5000, "currency": "GBP", "reference": "bank-transfer-1"}'; echo
+
+# Pay an order of £12.50. Run it twice: it is still paid once.
+curl -s "$URL/v1/payments/order-1" -H "Authorization: Bearer $KEY" \\
+  -H 'Content-Type: application/json' \\
+  -d '{"amount": 1250, "currency": "GBP", "source": {"wallet": "'"$WALLET"'"}}'; echo
+
+# See what is left.
+curl -s "$URL/v1/wallets/$WALLET" -H "Authorization: Bearer $KEY"; echo
+"""
+
+
+def commands(url: str, operator_key: str | None, sandbox_key: str | None) -> str:
+    """Commands for bash with curl and python3. Without an operator key they take it from the environment."""
+    lines = [f"URL={url}", f"OPERATOR={operator_key}" if operator_key else 'OPERATOR="$TAEL_PLATFORM_KEY"']
+    if sandbox_key:
+        lines.append(f"KEY={sandbox_key}")
+    return "\n".join(lines) + TRY_IT % {"merchant": "" if sandbox_key else OPEN_A_MERCHANT}
+
+
+def announce(console: Console, system: System, sandbox: Sandbox | None) -> None:
+    """Print it all; the ready line comes last, as it is, for whoever waits for it."""
+    if system.platform_key_is_generated:
+        operator = f"{system.platform_key}  (generated; kept in {system.state.secrets})"
+    else:
+        operator = "the one in TAEL_PLATFORM_KEY"
+    facts = {
+        "API": f"{system.url}  (reference: {system.url}/docs)",
+        "Engine": system.engine_kind.value,
+        "State": str(system.state.path),
+        "Logs": str(system.state.logs),
+        "Operator key": operator,
+    }
+    if sandbox:
+        facts["Sandbox key"] = f"{sandbox.key}  (merchant {sandbox.merchant})"
+    for name, fact in facts.items():
+        _verbatim(console, f"  {name:<14}{fact}")
+    shown_key = system.platform_key if system.platform_key_is_generated else None
+    console.print("\nTry it, in another terminal with bash:\n")
+    _verbatim(console, commands(system.url, shown_key, sandbox.key if sandbox else None))
+    _verbatim(console, f"ready {system.url}")
+    console.file.flush()
+
+
+def _verbatim(console: Console, text: str) -> None:
+    """Neither wrapped nor coloured nor interpreted: it is there to be copied."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)

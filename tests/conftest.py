@@ -1,0 +1,141 @@
+"""What all tests share: one system on the embedded engine, and merchants and wallets to begin with."""
+
+import os
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from chassis import aws
+from chassis.config import settings
+from local.system import System, running
+
+SEED = 20101201
+"""Of everything random in the tests; hypothesis has its own, `--hypothesis-seed` in pyproject.toml."""
+
+
+def pytest_report_header() -> str:
+    """Say the seed, so that a failure can be repeated."""
+    return f"seed: {SEED}"
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    random.seed(SEED)
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """The whole system, serving HTTP; every test brings its own merchants and wallets."""
+    with running(tmp_path_factory.mktemp("system") / "state") as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def engine(system: System) -> Iterator[System]:
+    """The same system, with this process's own `chassis` connected to its engine."""
+    before = dict(os.environ)
+    os.environ.update(system.environment)
+    _reconnect()
+    yield system
+    os.environ.clear()
+    os.environ.update(before)
+    _reconnect()
+
+
+def _reconnect() -> None:
+    settings.cache_clear()
+    aws.client.cache_clear()
+
+
+def new_key() -> dict[str, str]:
+    """A header that no request had before."""
+    return {"Idempotency-Key": str(uuid.uuid4())}
+
+
+def connect(system: System, key: str) -> httpx.Client:
+    """An HTTP client with that bearer key."""
+    limits = httpx.Limits(max_connections=64)
+    return httpx.Client(
+        base_url=system.url, headers={"Authorization": f"Bearer {key}"}, timeout=30, limits=limits
+    )
+
+
+@pytest.fixture(scope="session")
+def platform(system: System) -> Iterator[httpx.Client]:
+    """The platform, calling."""
+    with connect(system, system.platform_key) as client:
+        yield client
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A merchant of a test's own, and the way it calls."""
+
+    id: str
+    key: str
+    http: httpx.Client
+    platform: httpx.Client
+
+    def wallet(self, balance: int = 0, currency: str = "GBP") -> str:
+        """Open a wallet with money on it; returns its id."""
+        opened = self.http.post(
+            "/v1/wallets", json={"owner": "customer", "currency": currency}, headers=new_key()
+        )
+        assert opened.status_code == 201, opened.text
+        wallet_id: str = opened.json()["id"]
+        if balance:
+            self.deposit(wallet_id, balance, currency)
+        return wallet_id
+
+    def deposit(self, wallet_id: str, amount: int, currency: str = "GBP") -> None:
+        """Credit a wallet."""
+        body = {"amount": amount, "currency": currency, "reference": str(uuid.uuid4())}
+        answer = self.platform.post(f"/v1/wallets/{wallet_id}/deposits", json=body)
+        assert answer.status_code == 201, answer.text
+
+    def available(self, wallet_id: str) -> int:
+        """What the wallet can spend."""
+        available: int = self.http.get(f"/v1/wallets/{wallet_id}").json()["available"]
+        return available
+
+    def pay(self, order_id: str, wallet_id: str, amount: int, **more: Any) -> httpx.Response:
+        """Pay an order from a wallet; `headers` and further members of the body as given."""
+        headers = more.pop("headers", None)
+        body = {"amount": amount, "currency": "GBP", "source": {"wallet": wallet_id}, **more}
+        return self.http.post(f"/v1/payments/{order_id}", json=body, headers=headers)
+
+
+@pytest.fixture
+def new_shop(system: System, platform: httpx.Client) -> Iterator[Callable[..., Shop]]:
+    """Onboards merchants: `new_shop(currency="EUR")`."""
+    clients: list[httpx.Client] = []
+
+    def onboard(**changes: Any) -> Shop:
+        body = {
+            "name": "Shop",
+            "currency": "GBP",
+            "fee": {"basis_points": 150, "fixed": 20},
+            "settlement_delay_days": 2,
+            **changes,
+        }
+        answer = platform.post("/v1/merchants", json=body, headers=new_key())
+        assert answer.status_code == 201, answer.text
+        merchant = answer.json()
+        clients.append(connect(system, merchant["api_key"]["key"]))
+        return Shop(merchant["id"], merchant["api_key"]["key"], clients[-1], platform)
+
+    yield onboard
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def shop(new_shop: Callable[..., Shop]) -> Shop:
+    """A merchant of this test's own."""
+    return new_shop()

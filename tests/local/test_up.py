@@ -1,0 +1,184 @@
+"""`tael up` as a person or a script runs it: a process, its output and its exit code."""
+
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.announce import commands
+from local.ports import answers, free_port
+
+TIMEOUT_SECONDS = 60.0
+OPERATOR_KEY = "op_" + "k" * 40
+
+
+def tael(
+    *arguments: str, python_path: Path | None = None, platform_key: str | None = None
+) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TAEL_")}
+    if python_path:
+        environment["PYTHONPATH"] = str(python_path)
+    if platform_key:
+        environment["TAEL_PLATFORM_KEY"] = platform_key
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.main", *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def refused(*arguments: str, python_path: Path | None = None) -> str:
+    """The one sentence of a command that exits with 1."""
+    with tael(*arguments, python_path=python_path) as process:
+        stdout, stderr = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert (process.returncode, stdout) == (1, "")
+    assert re.fullmatch(r"tael: [^\n]*\.\n", stderr), stderr
+    return stderr
+
+
+@contextmanager
+def up(
+    state: Path, port: int, platform_key: str | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A `tael up` that is ready, and what it said until then."""
+    with tael("up", "--state", str(state), "--port", str(port), platform_key=platform_key) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = ""
+        while not said.endswith(f"ready http://127.0.0.1:{port}\n"):
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            said += line
+        try:
+            yield process, said
+        finally:
+            process.terminate()
+            process.wait(TIMEOUT_SECONDS)
+
+
+def fact(said: str, name: str) -> str:
+    match = re.search(rf"^  {name} +(\S+)", said, re.MULTILINE)
+    assert match, said
+    return match[1]
+
+
+def bash(script: str) -> str:
+    environment = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],  # noqa: S607 - wherever this system has its bash
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+    return run.stdout
+
+
+def await_lock(state: Path) -> None:
+    """Wait until nobody holds the state folder; the engine holds it to its last breath."""
+    with (state / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def test_the_life_of_a_system(tmp_path: Path) -> None:
+    state, port = tmp_path / "state", free_port()
+    with up(state, port) as (process, said):
+        sandbox_key = fact(said, "Sandbox key")
+        operator_key = fact(said, "Operator key")
+        assert (fact(said, "State"), fact(said, "Logs")) == (str(state), str(state / "logs"))
+        assert "already in use" in refused("up", "--port", str(port), "--state", str(tmp_path / "other"))
+        assert "in use by another" in refused("up", "--port", "0", "--state", str(state))
+        pasted = bash(commands(f"http://127.0.0.1:{port}", operator_key, sandbox_key))
+        assert '"available": 3750' in pasted or '"available":3750' in pasted
+
+        process.terminate()
+        assert process.wait(TIMEOUT_SECONDS) == 0
+    assert not (tmp_path / "other").exists()
+
+    with up(state, port) as (process, said):
+        assert (fact(said, "Sandbox key"), fact(said, "Operator key")) == (sandbox_key, operator_key)
+        # The same paste again: everything is a replay, on balances that survived the restart.
+        assert bash(commands(f"http://127.0.0.1:{port}", operator_key, sandbox_key)) == pasted
+
+        process.kill()
+        process.wait(TIMEOUT_SECONDS)
+        await_lock(state)
+        assert not answers(f"http://127.0.0.1:{port}", "/health")
+    assert "failed" not in (state / "logs" / "engine.log").read_text()
+
+
+def test_the_operator_key_of_the_environment_is_used_and_never_printed(tmp_path: Path) -> None:
+    port = free_port()
+    with up(tmp_path, port, platform_key=OPERATOR_KEY) as (process, said):
+        answer = httpx.get(
+            f"http://127.0.0.1:{port}/v1/merchants", headers={"Authorization": f"Bearer {OPERATOR_KEY}"}
+        )
+        assert answer.status_code == httpx.codes.OK
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+        assert process.returncode == 0
+    assert OPERATOR_KEY not in said + rest
+    assert not any(OPERATOR_KEY in path.read_text() for path in (tmp_path / "logs").iterdir())
+
+
+def test_an_unwritable_state_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    sentence = refused("up", "--port", "0", "--state", str(tmp_path / "file" / "state"))
+    assert "cannot be written" in sentence
+
+
+def test_a_missing_engine(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['ministack'] = None")
+    sentence = refused("up", "--port", "0", "--state", str(tmp_path / "state"), python_path=tmp_path)
+    assert "The embedded engine is missing" in sentence
+    assert "make setup" in sentence
+
+
+def test_an_engine_that_dies_at_its_start(tmp_path: Path) -> None:
+    (tmp_path / "ministack").mkdir()
+    (tmp_path / "ministack" / "app.py").write_text("raise RuntimeError('no engine today')")
+    (tmp_path / "ministack" / "__init__.py").write_text("")
+    state = tmp_path / "state"
+    sentence = refused("up", "--port", "0", "--state", str(state), python_path=tmp_path)
+    assert "RuntimeError: no engine today" in sentence
+    assert f"Its log is {state / 'logs' / 'engine.log'}" in sentence
+
+
+def test_the_cloud_needs_its_own_secrets(tmp_path: Path) -> None:
+    sentence = refused("up", "--port", "0", "--state", str(tmp_path), "--engine", "aws")
+    assert "TAEL_PLATFORM_KEY, TAEL_PEPPERS, TAEL_STAGE" in sentence
+
+
+def test_help_and_version_explain_themselves() -> None:
+    with tael("--help") as process:
+        text, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert "up " in text
+    assert "demo " in text
+    with tael("--version") as process:
+        text, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert re.fullmatch(r"tael \d+\.\d+\.\d+\S*\n", text)
+
+
+@pytest.mark.parametrize("sandbox_key", [None, "sk_1"])
+@pytest.mark.parametrize("operator_key", [None, "op_1"])
+def test_the_commands_to_paste_are_bash(operator_key: str | None, sandbox_key: str | None) -> None:
+    text = commands("http://127.0.0.1:1", operator_key, sandbox_key)
+    bash(f"set -n\n{text}")
+    assert ('OPERATOR="$TAEL_PLATFORM_KEY"' in text) == (operator_key is None)
+    assert ("/v1/merchants" in text) == (sandbox_key is None)
+
+
+needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="the commands use curl")
+test_the_life_of_a_system = needs_curl(test_the_life_of_a_system)
