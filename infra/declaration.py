@@ -33,6 +33,11 @@ LIST_INDEX = Index("list", "list_pk", "list_sk")
 TABLES = (
     Table("principals", writer="functions.merchants", sort_key=True, indexes=(LIST_INDEX,)),
     Table("wallets", writer="functions.wallets", indexes=(LIST_INDEX,)),
-    Table("payments", writer="functions.payments", indexes=(LIST_INDEX,)),
+    Table(
+        "payments",
+        writer="functions.payments",
+        sort_key=True,
+        indexes=(LIST_INDEX, Index("due", "due_pk", "due_sk")),
+    ),
     Table("ledger", writer="ledger", sort_key=True),
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chassis.errors import ValidationFailed
-from chassis.shapes import Input, Resource, Timestamp, text
+from chassis.shapes import Input, Resource, Timestamp, example, text
 from ledger.money import Currency
 
 MAX_LIVE_KEYS = 2
@@ -42,6 +42,10 @@ Fees = Annotated[
 class NewMerchant(Input):
     """A merchant to onboard."""
 
+    model_config = example(
+        name="The Gift Shop", currency="GBP", fee={"basis_points": 150, "fixed": 20}, settlement_delay_days=2
+    )
+
     name: Name
     currency: Currency
     fee: Fee
@@ -59,6 +63,8 @@ class NewMerchant(Input):
 class MerchantPatch(Input):
     """What to change; what is left out stays. `fees` is replaced as a whole."""
 
+    model_config = example(status="suspended")
+
     name: Name | None = None
     fee: Fee | None = None
     fees: Fees | None = None
@@ -70,8 +76,6 @@ class MerchantPatch(Input):
     def _something(self) -> Self:
         if not self.model_fields_set:
             raise ValueError("at least one member is needed")
-        if any(getattr(self, name) is None for name in self.model_fields_set):
-            raise ValueError("no member can be null")
         return self
 
 
@@ -162,7 +166,7 @@ def patched(merchant: StoredMerchant, patch: MerchantPatch) -> StoredMerchant:
     if patch.fees and merchant.currency in patch.fees:
         raise ValidationFailed.of("body", "/fees", f"the plan for {merchant.currency} is fee")
     changes = patch.model_dump(
-        exclude_unset=True, include={"name", "settlement_delay_days", "cut_off", "status"}
+        exclude_none=True, include={"name", "settlement_delay_days", "cut_off", "status"}
     )
     own = patch.fee or merchant.fees[merchant.currency]
     others = merchant.fees if patch.fees is None else patch.fees

@@ -4,16 +4,18 @@ from typing import Annotated
 
 from pydantic import Field
 
+from chassis import ids
 from chassis.auth import Access, Principal
 from chassis.errors import Conflict, IdempotencyMismatch, InProgress, InsufficientFunds
 from chassis.operations import Intent, KeyRule, Reply
-from chassis.paging import Page
+from chassis.paging import Page, PageQuery
 from chassis.service import Service
 from functions.payments import actions
-from functions.payments.model import NewPayment, Payment, PaymentQuery
+from functions.payments.model import AuthorizationExpired, RefundExceedsCapture
+from functions.payments.shapes import Capture, NewPayment, NewRefund, Payment, PaymentQuery, Refund
 from ledger.accounts import AccountClosed, AccountFrozen, CurrencyMismatch
 
-service = Service("payments", "Online payment of an order.")
+service = Service("payments", "Online payment of an order: authorize, capture, cancel, refund.")
 app = service.app
 
 OrderId = Annotated[
@@ -22,6 +24,7 @@ OrderId = Annotated[
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$", description="The merchant's own.", examples=["536365"]
     ),
 ]
+RefundId = Annotated[str, Field(pattern=ids.pattern("ref"))]
 
 
 @service.operation(
@@ -58,3 +61,61 @@ def list_payments(principal: Principal, query: PaymentQuery) -> Page[Payment]:
 def get_payment(principal: Principal, order_id: OrderId) -> Payment:
     """Show the payment of an order."""
     return actions.get_payment(principal, order_id)
+
+
+@service.operation(
+    "POST /v1/payments/{order_id}/capture",
+    access=Access.MERCHANT,
+    refusals=(Conflict, InProgress, AuthorizationExpired),
+)
+def capture_payment(principal: Principal, order_id: OrderId, body: Capture) -> Reply[Payment]:
+    """Capture an authorized payment, all or part.
+
+    What is not captured can be spent by the customer again. Repeating it changes nothing.
+    """
+    return actions.capture(principal, order_id, body)
+
+
+@service.operation(
+    "POST /v1/payments/{order_id}/cancel", access=Access.MERCHANT, refusals=(Conflict, InProgress)
+)
+def cancel_payment(principal: Principal, order_id: OrderId) -> Reply[Payment]:
+    """Cancel an authorized payment.
+
+    What it held can be spent by the customer again. Repeating it changes nothing.
+    """
+    return actions.cancel(principal, order_id)
+
+
+@service.operation(
+    "POST /v1/payments/{order_id}/refunds",
+    access=Access.MERCHANT,
+    status=201,
+    key=KeyRule.REQUIRED,
+    refusals=(Conflict, InProgress, RefundExceedsCapture),
+)
+def refund_payment(principal: Principal, intent: Intent, order_id: OrderId, body: NewRefund) -> Reply[Refund]:
+    """Refund a captured payment, all or part.
+
+    The money goes back to where it came from, also when the wallet is frozen or closed by then. The fee is
+    not given back.
+    """
+    return actions.refund(principal, intent, order_id, body)
+
+
+@service.operation("GET /v1/payments/{order_id}/refunds", access=Access.MERCHANT)
+def list_refunds(principal: Principal, order_id: OrderId, query: PageQuery) -> Page[Refund]:
+    """List the refunds of a payment."""
+    return actions.list_refunds(principal, order_id, query)
+
+
+@service.operation("GET /v1/payments/{order_id}/refunds/{refund_id}", access=Access.MERCHANT)
+def get_refund(principal: Principal, order_id: OrderId, refund_id: RefundId) -> Refund:
+    """Show a refund."""
+    return actions.get_refund(principal, order_id, refund_id)
+
+
+@service.schedule("expire", every_minutes=1)
+def expire() -> int:
+    """Release the holds of authorizations that nobody may capture any more."""
+    return actions.expire()

@@ -1,135 +1,51 @@
-"""The shapes of payments and attempts, and the rules by which an order is paid at most once."""
+"""The rules of payments: how an order is paid at most once, captured, canceled and refunded."""
 
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from chassis import ids
+from chassis import clock, ids
 from chassis.auth import FeePlan, Merchant
 from chassis.errors import Conflict, ValidationFailed
 from chassis.operations import Intent
-from chassis.paging import PageQuery
-from chassis.shapes import Input, Metadata, Resource, Timestamp, text
+from functions.payments.shapes import (
+    CancellationReason,
+    NewPayment,
+    NewRefund,
+    Status,
+    StoredAttempt,
+    StoredPayment,
+    StoredRefund,
+)
 from ledger import accounts, posting
-from ledger.money import Amount, Currency
 from ledger.posting import Posting
 from ledger.reasons import Reason
 
 MAX_ATTEMPTS = 20
-
-
-class Status(StrEnum):
-    """Where a payment stands."""
-
-    CAPTURED = "captured"
-    FAILED = "failed"
-
+MAX_REFUNDS = 100
+AUTHORIZATION_DAYS = 7
 
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    Status.FAILED: frozenset({Status.FAILED, Status.CAPTURED}),
-    Status.CAPTURED: frozenset(),
+    Status.FAILED: frozenset({Status.FAILED, Status.AUTHORIZED, Status.CAPTURED}),
+    Status.AUTHORIZED: frozenset({Status.CAPTURED, Status.CANCELED}),
+    Status.CAPTURED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),
+    Status.PARTIALLY_REFUNDED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),
+    Status.REFUNDED: frozenset(),
+    Status.CANCELED: frozenset(),
 }
-"""From each status to those that a further attempt may lead to."""
+"""From each status to those that may follow; a new payment is authorized, captured or failed."""
 
 
-class WalletSource(Input):
-    """Pay from an e-wallet."""
+class AuthorizationExpired(Conflict):
+    """The hold is too old to be captured; it is being released."""
 
-    wallet: Annotated[str, Field(pattern=ids.pattern("wal"), examples=["wal_a2b3c4d5e6f7g2h3i4j5k6l7"])]
-
-
-class NewPayment(Input):
-    """How to pay the order."""
-
-    amount: Amount
-    currency: Currency
-    source: WalletSource
-    capture: Literal["automatic"] = "automatic"
-    description: Annotated[str, text(max_length=200, example="Order 536365")] | None = None
-    metadata: Metadata = Field(default_factory=dict)
+    code = "authorization_expired"
+    title = "Authorization expired"
 
 
-class PaymentQuery(PageQuery):
-    """Which payments to list."""
+class RefundExceedsCapture(Conflict):
+    """What is left to refund is less than what was asked."""
 
-    status: Annotated[Status | None, Field(description="Only those of this status.")] = None
-
-    def keeps(self, payment: "Payment") -> bool:
-        """Whether the payment is one of those asked for."""
-        return self.status in {None, payment.status}
-
-
-class Attempt(Resource):
-    """One try to get the money, and how it ended."""
-
-    attempt_id: str
-    source: WalletSource
-    outcome: Status
-    failure_code: str | None
-    created_at: Timestamp
-
-
-class Payment(Resource):
-    """The payment of an order, as the API shows it; amounts in minor units."""
-
-    order_id: str
-    status: Status
-    amount: int
-    currency: str
-    source: Annotated[WalletSource, Field(description="Of the latest attempt.")]
-    capture: Literal["automatic"]
-    captured: int
-    fee: Annotated[int, Field(description="What the merchant is charged for it.")]
-    attempts: list[Attempt]
-    failure_code: Annotated[str | None, Field(description="Why the latest attempt failed.")]
-    description: str | None
-    metadata: dict[str, str]
-    entries: Annotated[list[str], Field(description="Its journal entries.")]
-    created_at: Timestamp
-    updated_at: Timestamp
-
-
-class StoredAttempt(BaseModel):
-    """An attempt as it is kept: `key` and `fingerprint` tell a repetition from a new one."""
-
-    model_config = ConfigDict(frozen=True)
-
-    attempt_id: str
-    key: str
-    fingerprint: str
-    source: WalletSource
-    outcome: Status
-    failure_code: str | None = None
-    created_at: str
-
-
-class StoredPayment(BaseModel):
-    """A payment as it is kept; `version` 0 is not kept yet."""
-
-    model_config = ConfigDict(frozen=True)
-
-    merchant_id: str
-    order_id: str
-    status: Status
-    amount: int
-    currency: str
-    capture: Literal["automatic"]
-    captured: int
-    fee: int
-    attempts: tuple[StoredAttempt, ...]
-    failure_code: str | None = None
-    description: str | None = None
-    metadata: dict[str, str] = Field(default_factory=dict)
-    entries: tuple[str, ...] = ()
-    created_at: str
-    updated_at: str
-    version: int = 0
-
-    def shown(self) -> Payment:
-        """The payment as the API shows it."""
-        kept = self.model_dump(exclude={"merchant_id", "version"})
-        return Payment(**kept, source=self.attempts[-1].source)
+    code = "refund_exceeds_capture"
+    title = "Refund exceeds capture"
 
 
 def fee_of(plan: FeePlan, captured: int) -> int:
@@ -144,46 +60,52 @@ def attempt(
     order: NewPayment,
     *,
     intent: Intent,
-    at: str,
+    at: datetime,
 ) -> StoredPayment:
     """The payment as one more attempt, if it gets the money, would leave it.
 
     Raises ValidationFailed when the merchant has no fee plan for the currency, and Conflict when what the
     first attempt fixed is another, or when there were attempts enough.
     """
-    plan = merchant.fees.get(order.currency)
-    if plan is None:
-        raise ValidationFailed.of("body", "/currency", f"the merchant has no fee plan for {order.currency}")
-    earlier = stored.attempts if stored else ()
+    wanted = Status.CAPTURED if order.capture == "automatic" else Status.AUTHORIZED
     if stored is not None:
-        _check_further(stored, order)
+        _check_further(stored, order, wanted)
+    earlier = stored.attempts if stored else ()
+    stamp = clock.timestamp(at)
     tried = StoredAttempt(
         attempt_id=ids.derive("att", merchant.id, order_id, str(len(earlier) + 1)),
         key=intent.attempt_key,
         fingerprint=intent.fingerprint,
         source=order.source,
-        outcome=Status.CAPTURED,
-        created_at=at,
+        outcome=wanted,
+        created_at=stamp,
     )
     payment = StoredPayment(
         merchant_id=merchant.id,
         order_id=order_id,
-        status=Status.CAPTURED,
+        status=wanted,
         **order.model_dump(exclude={"source"}),
-        captured=order.amount,
-        fee=fee_of(plan, order.amount),
+        fee_plan=stored.fee_plan if stored else _plan(merchant, order.currency),
         attempts=(*earlier, tried),
-        created_at=stored.created_at if stored else at,
-        updated_at=at,
+        created_at=stored.created_at if stored else stamp,
+        updated_at=stamp,
         version=stored.version if stored else 0,
     )
-    return payment.model_copy(
-        update={"entries": tuple(entry.id for entry in posting.entries(payment_posting(payment)))}
-    )
+    if wanted is Status.AUTHORIZED:
+        expires_at = clock.timestamp(at + timedelta(days=AUTHORIZATION_DAYS))
+        return payment.model_copy(update={"expires_at": expires_at})
+    return _with_capture(payment, order.amount)
 
 
-def _check_further(stored: StoredPayment, order: NewPayment) -> None:
-    if Status.CAPTURED not in TRANSITIONS[stored.status]:
+def _plan(merchant: Merchant, currency: str) -> FeePlan:
+    plan = merchant.fees.get(currency)
+    if plan is None:
+        raise ValidationFailed.of("body", "/currency", f"the merchant has no fee plan for {currency}")
+    return plan
+
+
+def _check_further(stored: StoredPayment, order: NewPayment, wanted: Status) -> None:
+    if wanted not in TRANSITIONS[stored.status] or stored.status is not Status.FAILED:
         raise Conflict(f"order {stored.order_id} is {stored.status}")
     fixed = ("amount", "currency", "capture")
     changed = [name for name in fixed if getattr(stored, name) != getattr(order, name)]
@@ -193,48 +115,137 @@ def _check_further(stored: StoredPayment, order: NewPayment) -> None:
         raise Conflict(f"order {stored.order_id} was attempted {MAX_ATTEMPTS} times")
 
 
-def refused(payment: StoredPayment, failure_code: str) -> StoredPayment:
-    """The same payment, its latest attempt refused."""
-    *earlier, tried = payment.attempts
-    failed = tried.model_copy(update={"outcome": Status.FAILED, "failure_code": failure_code})
-    nothing: dict[str, Any] = {"captured": 0, "fee": 0, "entries": ()}
-    return payment.model_copy(
-        update={
-            "status": Status.FAILED,
-            "failure_code": failure_code,
-            "attempts": (*earlier, failed),
-            **nothing,
-        }
-    )
-
-
 def earlier_attempt(stored: StoredPayment, intent: Intent) -> StoredAttempt | None:
     """The attempt that this request repeats, or None for a further one.
 
     A known key stands for its own attempt, whatever came later; raises IdempotencyMismatch when it came with
-    another body. An unknown key repeats the attempt that captured, if it asks the same.
+    another body. An unknown key repeats the attempt that got the money, if it asks the same.
     """
     for tried in stored.attempts:
         if tried.key == intent.attempt_key:
             intent.check(tried.fingerprint)
             return tried
-    latest = stored.attempts[-1]
-    if stored.status is Status.CAPTURED and latest.fingerprint == intent.fingerprint:
-        return latest
+    got_the_money = stored.status in {Status.AUTHORIZED, Status.CAPTURED}
+    if got_the_money and stored.latest.fingerprint == intent.fingerprint:
+        return stored.latest
     return None
 
 
-def payment_posting(payment: StoredPayment, only_holder: str | None = None) -> Posting:
-    """The movement by which the latest attempt captures: wallet to the merchant's pending balance."""
-    latest = payment.attempts[-1]
+def refused(payment: StoredPayment, failure_code: str) -> StoredPayment:
+    """The same payment, its latest attempt refused."""
+    *earlier, tried = payment.attempts
+    failed = tried.model_copy(update={"outcome": Status.FAILED, "failure_code": failure_code})
+    return payment.model_copy(
+        update={
+            "status": Status.FAILED,
+            "failure_code": failure_code,
+            "attempts": (*earlier, failed),
+            "captured": 0,
+            "fee": 0,
+            "entries": (),
+            "expires_at": None,
+        }
+    )
+
+
+def is_captured_already(payment: StoredPayment, amount: int | None) -> bool:
+    """Whether capturing this much was done before, so that it is a repetition."""
+    return payment.captured > 0 and payment.captured == (amount or payment.amount)
+
+
+def captured(payment: StoredPayment, amount: int | None, at: datetime) -> StoredPayment:
+    """The payment with this much of its authorization captured; the rest goes back to the customer.
+
+    Raises ValidationFailed for more than was authorized, AuthorizationExpired, or Conflict.
+    """
+    moved = _moved(payment, Status.CAPTURED, at)
+    if payment.expires_at is not None and clock.timestamp(at) >= payment.expires_at:
+        raise AuthorizationExpired(f"the authorization of order {payment.order_id} has expired")
+    wanted = amount or payment.amount
+    if wanted > payment.amount:
+        raise ValidationFailed.of("body", "/amount", f"must be at most the authorized {payment.amount}")
+    return _with_capture(moved, wanted)
+
+
+def _with_capture(payment: StoredPayment, amount: int) -> StoredPayment:
+    taken = payment.model_copy(update={"captured": amount, "fee": fee_of(payment.fee_plan, amount)})
+    entries = tuple(entry.id for entry in posting.entries(capture_posting(taken)))
+    return taken.model_copy(update={"entries": entries})
+
+
+def canceled(payment: StoredPayment, reason: CancellationReason, at: datetime) -> StoredPayment:
+    """The payment with its authorization given up. Raises Conflict unless it is authorized."""
+    return _moved(payment, Status.CANCELED, at, cancellation_reason=reason)
+
+
+def is_expired(payment: StoredPayment, at: datetime) -> bool:
+    """Whether it holds money that nobody may capture any more."""
+    if payment.status is not Status.AUTHORIZED or payment.expires_at is None:
+        return False
+    return payment.expires_at <= clock.timestamp(at)
+
+
+def _moved(payment: StoredPayment, status: Status, at: datetime, **changes: object) -> StoredPayment:
+    if status not in TRANSITIONS[payment.status]:
+        raise Conflict(f"order {payment.order_id} is {payment.status}")
+    return payment.model_copy(update={"status": status, "updated_at": clock.timestamp(at), **changes})
+
+
+def refunded(
+    payment: StoredPayment, refund_id: str, asked: NewRefund, fingerprint: str, at: datetime
+) -> tuple[StoredPayment, StoredRefund]:
+    """The payment with this refund, and the refund: without an amount, of all that is left.
+
+    Raises Conflict unless something was captured, and RefundExceedsCapture when less of it is left.
+    """
+    if Status.REFUNDED not in TRANSITIONS[payment.status]:
+        raise Conflict(f"order {payment.order_id} is {payment.status}")
+    amount = asked.amount or payment.refundable
+    if amount > payment.refundable:
+        raise RefundExceedsCapture(f"order {payment.order_id} has {payment.refundable} left to refund")
+    if payment.refunds >= MAX_REFUNDS:
+        raise Conflict(f"order {payment.order_id} was refunded {MAX_REFUNDS} times")
+    refund = StoredRefund(
+        id=refund_id,
+        order_id=payment.order_id,
+        amount=amount,
+        currency=payment.currency,
+        reason=asked.reason,
+        created_at=clock.timestamp(at),
+        fingerprint=fingerprint,
+    )
+    status = Status.REFUNDED if amount == payment.refundable else Status.PARTIALLY_REFUNDED
+    changes = {"refunded": payment.refunded + amount, "refunds": payment.refunds + 1}
+    (entry,) = posting.entries(refund_posting(payment, refund))
+    return _moved(payment, status, at, **changes), refund.model_copy(update={"entry": entry.id})
+
+
+def capture_posting(payment: StoredPayment, only_holder: str | None = None) -> Posting:
+    """The movement of a capture: from wallet, or its hold, to the merchant's pending balance."""
+    is_manual = payment.capture == "manual"
     return Posting(
         reason=Reason.PAYMENT,
-        source=accounts.wallet(latest.source.wallet),
+        source=accounts.wallet(payment.latest.source.wallet),
         target=accounts.merchant_pending(payment.merchant_id, payment.currency),
         amount=payment.captured,
         currency=payment.currency,
-        operation=latest.attempt_id,
-        at=latest.created_at,
+        operation=payment.latest.attempt_id,
+        at=payment.updated_at,
         reference=payment.order_id,
         holder=only_holder,
+        from_hold=payment.amount if is_manual else None,
+    )
+
+
+def refund_posting(payment: StoredPayment, refund: StoredRefund) -> Posting:
+    """The movement of a refund: from the merchant's pending balance, even below zero, to the wallet."""
+    return Posting(
+        reason=Reason.REFUND,
+        source=accounts.merchant_pending(payment.merchant_id, payment.currency),
+        target=accounts.wallet(payment.latest.source.wallet),
+        amount=refund.amount,
+        currency=payment.currency,
+        operation=refund.id,
+        at=refund.created_at,
+        reference=payment.order_id,
     )

@@ -1,16 +1,33 @@
-"""The payments table: one record for each order of a merchant, which is its idempotency record."""
+"""The payments table: an order's payment and refunds in one partition, each its own idempotency record."""
 
-from chassis import store
+from datetime import datetime
+
+from chassis import clock, paging, store
 from chassis.attributes import Item
 from chassis.paging import Page, listed, newest
 from chassis.writes import ABSENT, Exists, Key, Write, put, replace_version
-from functions.payments.model import Payment, PaymentQuery, StoredPayment
+from functions.payments.shapes import Payment, PaymentQuery, Status, StoredPayment, StoredRefund
 
 TABLE = "payments"
+_PAYMENT = "PAYMENT"
+_REFUND = "REFUND#"
+_REFUNDS = (_REFUND, "REFUND$")
+"""`$` follows `#`."""
+DUE_SHARDS = 8
+DUE_LIMIT = 100
+"""Of one shard, in one run."""
+
+
+class Repeated(Exists):
+    """The refund that an operation would create is there already."""
+
+
+def _partition(merchant_id: str, order_id: str) -> str:
+    return f"{merchant_id}#{order_id}"
 
 
 def _key(merchant_id: str, order_id: str) -> Key:
-    return {"pk": f"{merchant_id}#{order_id}"}
+    return {"pk": _partition(merchant_id, order_id), "sk": _PAYMENT}
 
 
 def save(payment: StoredPayment) -> Write:
@@ -21,11 +38,26 @@ def save(payment: StoredPayment) -> Write:
     item = {
         **payment.model_dump(exclude={"version"}, exclude_defaults=True),
         **listed(payment.merchant_id, payment.created_at, payment.order_id),
+        **_due(payment),
     }
     key = _key(payment.merchant_id, payment.order_id)
     if payment.version == 0:
         return put(TABLE, key, item, ABSENT, refused=Exists)
     return replace_version(TABLE, key, item, payment.version, refused=Exists)
+
+
+def _due(payment: StoredPayment) -> Item:
+    """The keys of the sparse index `due`, which only authorized payments have."""
+    if payment.status is not Status.AUTHORIZED or payment.expires_at is None:
+        return {}
+    shard = paging.shard_of(payment.order_id, DUE_SHARDS)
+    return {"due_pk": f"expiry#{shard}", "due_sk": f"{payment.expires_at}#{payment.order_id}"}
+
+
+def create_refund(merchant_id: str, refund: StoredRefund) -> Write:
+    """The refund's record, which is its idempotency record."""
+    key = {"pk": _partition(merchant_id, refund.order_id), "sk": _REFUND + refund.id}
+    return put(TABLE, key, refund.model_dump(), ABSENT, refused=Repeated)
 
 
 def payment(merchant_id: str, order_id: str) -> StoredPayment | None:
@@ -34,11 +66,44 @@ def payment(merchant_id: str, order_id: str) -> StoredPayment | None:
     return StoredPayment.model_validate(item) if item else None
 
 
+def refund(merchant_id: str, order_id: str, refund_id: str) -> StoredRefund | None:
+    """The refund as of now."""
+    item = store.get(TABLE, {"pk": _partition(merchant_id, order_id), "sk": _REFUND + refund_id})
+    return StoredRefund.model_validate(item) if item else None
+
+
+def refunds(merchant_id: str, order_id: str, limit: int) -> list[StoredRefund]:
+    """All refunds of a payment, in no order; there are at most `limit`."""
+    items = store.query(TABLE, ("pk", _partition(merchant_id, order_id)), ("sk", *_REFUNDS), limit=limit)
+    return [StoredRefund.model_validate(item) for item in items]
+
+
 def payments_of(merchant_id: str, query: PaymentQuery) -> Page[Payment]:
     """A page of the merchant's payments."""
 
     def load(keys: list[Item]) -> list[Payment | None]:
-        items = store.get_many((TABLE, {"pk": key["pk"]}) for key in keys)
-        return [StoredPayment.model_validate(item).shown() if item else None for item in items]
+        return [found.shown() if found else None for found in _load(keys)]
 
     return newest(TABLE, merchant_id, query, load, query.keeps)
+
+
+def due(at: datetime) -> list[StoredPayment]:
+    """Authorized payments that expired by then; the oldest come first."""
+    keys = [
+        item
+        for shard in range(DUE_SHARDS)
+        for item in store.query(
+            TABLE,
+            ("due_pk", f"expiry#{shard}"),
+            ("due_sk", "0", clock.timestamp(at)),
+            limit=DUE_LIMIT,
+            index="due",
+            oldest_first=True,
+        )
+    ]
+    return [found for found in _load(keys) if found]
+
+
+def _load(keys: list[Item]) -> list[StoredPayment | None]:
+    items = store.get_many((TABLE, {"pk": key["pk"], "sk": key["sk"]}) for key in keys)
+    return [StoredPayment.model_validate(item) if item else None for item in items]

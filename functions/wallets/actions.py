@@ -1,11 +1,13 @@
 """What can be done with wallets; each verb that moves money ends in one commit."""
 
+from collections.abc import Callable
+
 from chassis import clock, store
 from chassis.auth import Principal
 from chassis.errors import Conflict, InsufficientFunds, NotFound, ValidationFailed
 from chassis.operations import Intent, Reply
 from chassis.paging import Page, PageQuery
-from chassis.writes import Exists
+from chassis.writes import Exists, Write
 from functions.wallets import model, table
 from functions.wallets.model import (
     Deposit,
@@ -19,7 +21,7 @@ from functions.wallets.model import (
     WalletQuery,
 )
 from ledger import accounts, journal
-from ledger.accounts import Balance
+from ledger.accounts import Account, Already, Balance
 from ledger.journal import JournalEntry
 from ledger.posting import post
 
@@ -59,6 +61,31 @@ def statement(principal: Principal, wallet_id: str, query: PageQuery) -> Page[Jo
     """The wallet's entries, newest first."""
     _wallet(principal, wallet_id)
     return journal.statement(accounts.wallet(wallet_id), query)
+
+
+def freeze(principal: Principal, wallet_id: str) -> Reply[Wallet]:
+    """Refuse new debits and holds."""
+    return _change(principal, wallet_id, accounts.freeze)
+
+
+def unfreeze(principal: Principal, wallet_id: str) -> Reply[Wallet]:
+    """Take debits and holds again."""
+    return _change(principal, wallet_id, accounts.unfreeze)
+
+
+def close(principal: Principal, wallet_id: str) -> Reply[Wallet]:
+    """Refuse every new operation, for ever."""
+    return _change(principal, wallet_id, accounts.close)
+
+
+def _change(
+    principal: Principal, wallet_id: str, change: Callable[[Account, str | None], Write]
+) -> Reply[Wallet]:
+    try:
+        store.commit(change(accounts.wallet(wallet_id), principal.only_holder))
+    except Already:
+        return Reply(get_wallet(principal, wallet_id), replayed=True)
+    return Reply(get_wallet(principal, wallet_id))
 
 
 def deposit(wallet_id: str, new: NewDeposit) -> Reply[Deposit]:

@@ -1,4 +1,4 @@
-"""The routes of wallets: open, deposit, transfer, statement."""
+"""The routes of wallets: open, freeze, close, deposit, transfer, statement."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from functions.wallets.model import (
     Wallet,
     WalletQuery,
 )
-from ledger.accounts import AccountClosed, AccountFrozen, BalanceLimit, CurrencyMismatch
+from ledger.accounts import AccountClosed, AccountFrozen, AccountNotEmpty, BalanceLimit, CurrencyMismatch
 from ledger.journal import JournalEntry
 
 service = Service("wallets", "E-wallets: balances, deposits, transfers, statements.")
@@ -67,6 +67,34 @@ def deposit(wallet_id: WalletId, body: NewDeposit) -> Reply[Deposit]:
     amount under the same reference is refused.
     """
     return actions.deposit(wallet_id, body)
+
+
+@service.operation("POST /v1/wallets/{wallet_id}/freeze", refusals=(AccountClosed,))
+def freeze_wallet(principal: Principal, wallet_id: WalletId) -> Reply[Wallet]:
+    """Freeze a wallet.
+
+    It takes no new debits and holds. What was authorized before can still be captured, and money can
+    arrive. Repeating it changes nothing.
+    """
+    return actions.freeze(principal, wallet_id)
+
+
+@service.operation("POST /v1/wallets/{wallet_id}/unfreeze", refusals=(AccountClosed,))
+def unfreeze_wallet(principal: Principal, wallet_id: WalletId) -> Reply[Wallet]:
+    """Unfreeze a wallet.
+
+    Repeating it changes nothing.
+    """
+    return actions.unfreeze(principal, wallet_id)
+
+
+@service.operation("POST /v1/wallets/{wallet_id}/close", refusals=(AccountNotEmpty,))
+def close_wallet(principal: Principal, wallet_id: WalletId) -> Reply[Wallet]:
+    """Close a wallet with nothing on it, for ever.
+
+    Refunds of what it paid earlier still arrive. Repeating it changes nothing.
+    """
+    return actions.close(principal, wallet_id)
 
 
 @service.operation(

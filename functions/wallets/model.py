@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis import ids
 from chassis.operations import Intent
 from chassis.paging import PageQuery
-from chassis.shapes import Input, Resource, Timestamp, text
+from chassis.shapes import Input, Resource, Timestamp, example, text
 from ledger import accounts, posting
 from ledger.accounts import Balance
 from ledger.money import Amount, Currency
@@ -22,6 +22,8 @@ WalletStatus = Literal["active", "frozen", "closed"]
 
 class NewWallet(Input):
     """A wallet to open."""
+
+    model_config = example(owner="customer-17850", currency="GBP")
 
     owner: Annotated[Owner, Field(description="Whose it is, in the caller's own terms.")]
     currency: Currency
@@ -41,6 +43,8 @@ class WalletQuery(PageQuery):
 class NewDeposit(Input):
     """Money that arrived outside, for a wallet."""
 
+    model_config = example(amount=5000, currency="GBP", reference="bank statement 12, line 3")
+
     amount: Amount
     currency: Currency
     reference: Annotated[Reference, Field(description="Names the deposit within its wallet.")]
@@ -48,6 +52,13 @@ class NewDeposit(Input):
 
 class NewTransfer(Input):
     """Money to move between two wallets."""
+
+    model_config = example(
+        from_wallet="wal_a2b3c4d5e6f7g2h3i4j5k6l7",
+        to_wallet="wal_b2b3c4d5e6f7g2h3i4j5k6l7",
+        amount=1250,
+        currency="GBP",
+    )
 
     from_wallet: WalletId
     to_wallet: WalletId

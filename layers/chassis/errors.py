@@ -12,9 +12,11 @@ Problem
 ├── Conflict 409                  the resource's state forbids it
 │   └── InProgress                a twin of this request is still being worked on
 ├── ContentTooLarge 413
+├── UriTooLong 414
 ├── UnsupportedMediaType 415
 ├── ValidationFailed 422          `errors` names each field
 ├── IdempotencyMismatch 422
+├── HeadersTooLarge 431
 ├── InternalError 500
 └── Unavailable 503               nothing was written, or a retry of the same request will find what was
 """
@@ -174,6 +176,14 @@ class ContentTooLarge(Problem):
     title = "Content too large"
 
 
+class UriTooLong(Problem):
+    """Path and query are longer than any operation needs."""
+
+    status = HTTPStatus.REQUEST_URI_TOO_LONG
+    code = "uri_too_long"
+    title = "URI too long"
+
+
 class UnsupportedMediaType(Problem):
     """A body that is not declared as JSON."""
 
@@ -204,6 +214,14 @@ class IdempotencyMismatch(Problem):
 
     def __init__(self, detail: str = "this Idempotency-Key was used before with another body") -> None:
         super().__init__(detail)
+
+
+class HeadersTooLarge(Problem):
+    """The headers are longer than any operation needs (RFC 6585, section 5)."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    code = "headers_too_large"
+    title = "Headers too large"
 
 
 class InternalError(Problem):

@@ -15,7 +15,13 @@ VERSION = "1"
 References = dict[tuple[type, str], Any]
 """Model and mode -> its schema's `$ref`."""
 _REFERENCE = "#/components/schemas/{model}"
-_EVERYWHERE: tuple[type[Problem], ...] = (errors.MalformedRequest, errors.InternalError, errors.Unavailable)
+_EVERYWHERE: tuple[type[Problem], ...] = (
+    errors.MalformedRequest,
+    errors.UriTooLong,
+    errors.HeadersTooLarge,
+    errors.InternalError,
+    errors.Unavailable,
+)
 _AUTHENTICATED: tuple[type[Problem], ...] = (errors.Unauthorized, errors.Forbidden)
 _WITH_BODY: tuple[type[Problem], ...] = (errors.ContentTooLarge, errors.UnsupportedMediaType)
 
@@ -89,7 +95,16 @@ def _schemas(services: Iterable[Described]) -> tuple[References, dict[str, Any]]
                 modes[operation.body_model, "validation"] = None
     references, definitions = models_json_schema(list(modes), ref_template=_REFERENCE)
     by_model = {(model, str(mode)): schema for (model, mode), schema in references.items()}
-    return by_model, definitions.get("$defs", {})
+    return by_model, {**_parameter_definitions(services), **definitions.get("$defs", {})}
+
+
+def _parameter_definitions(services: Iterable[Described]) -> dict[str, Any]:
+    definitions: dict[str, Any] = {}
+    for service in services:
+        for operation in service.operations:
+            for model in (operation.path_model, operation.query_model):
+                definitions.update(model.model_json_schema(ref_template=_REFERENCE).get("$defs", {}))
+    return definitions
 
 
 def _operation(operation: Operation, tag: str, references: References) -> dict[str, Any]:
@@ -106,7 +121,10 @@ def _operation(operation: Operation, tag: str, references: References) -> dict[s
         described["description"] = " ".join(details.split())
     if operation.body_model:
         schema = references[operation.body_model, "validation"]
-        described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        described["requestBody"] = {
+            "required": operation.body_is_required,
+            "content": {"application/json": {"schema": schema}},
+        }
     return described
 
 
@@ -146,10 +164,22 @@ def _members(model: type[BaseModel], place: str) -> list[dict[str, Any]]:
             "name": name,
             "in": place,
             "required": name in required,
-            "schema": {key: value for key, value in member.items() if key != "title"},
+            **_described(member),
         }
         for name, member in schema.get("properties", {}).items()
     ]
+
+
+def _described(member: dict[str, Any]) -> dict[str, Any]:
+    """A parameter's description and schema: a text in a URL cannot be null, it can only be left out."""
+    schema = {key: value for key, value in member.items() if key not in {"title", "description", "anyOf"}}
+    choices = [choice for choice in member.get("anyOf", ()) if choice.get("type") != "null"]
+    if len(choices) == 1:
+        schema = {**schema, **choices[0]}
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    described = {"description": member["description"]} if "description" in member else {}
+    return {**described, "schema": schema}
 
 
 def _responses(operation: Operation, references: References) -> dict[str, Any]:
@@ -165,9 +195,26 @@ def _responses(operation: Operation, references: References) -> dict[str, Any]:
     for status, problems in sorted(by_status.items()):
         responses[str(status)] = {
             "description": "; ".join(f"`{problem.code}`: {problem.title}" for problem in problems),
-            "content": {"application/problem+json": {"schema": problem_schema}},
+            "content": {
+                "application/problem+json": {
+                    "schema": problem_schema,
+                    "examples": {problem.code: {"value": _example(problem)} for problem in problems},
+                }
+            },
         }
     return responses
+
+
+def _example(problem: type[Problem]) -> dict[str, Any]:
+    """A problem as it would look, its detail told by the class's own docstring."""
+    return {
+        "type": errors.TYPE_PREFIX + problem.code,
+        "title": problem.title,
+        "status": int(problem.status),
+        "detail": (problem.__doc__ or "").partition("\n")[0],
+        "code": problem.code,
+        "request_id": "req_a2b3c4d5e6f7g2h3i4j5k6l7",
+    }
 
 
 def _problems(operation: Operation) -> Iterable[type[Problem]]:

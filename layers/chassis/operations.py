@@ -97,6 +97,12 @@ class Operation:
         """Whether it is more than a reading."""
         return self.method != "GET"
 
+    @property
+    def body_is_required(self) -> bool:
+        """Whether the body has a member that cannot be left out; else all of it can."""
+        model = self.body_model
+        return model is not None and any(member.is_required() for member in model.model_fields.values())
+
     def bind(
         self,
         path: BaseModel,

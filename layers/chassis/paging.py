@@ -42,8 +42,13 @@ class Page(BaseModel, Generic[Resource]):
 
 def listed(partition: str, created_at: str, identity: str) -> Item:
     """The index attributes that put an item into a list; they never change, so no later write pays."""
-    shard = int.from_bytes(sha256(identity.encode()).digest()[:2]) % SHARDS
+    shard = shard_of(identity, SHARDS)
     return {"list_pk": f"{partition}#{shard}", "list_sk": f"{created_at}#{identity}"}
+
+
+def shard_of(identity: str, shards: int) -> int:
+    """The one of so many shards that always has this item."""
+    return int.from_bytes(sha256(identity.encode()).digest()[:2]) % shards
 
 
 def bound(query: PageQuery, lower: str, upper: str) -> str:
@@ -101,3 +106,11 @@ def _merge(table: str, partition: str, before: str, limit: int) -> list[Item]:
     )
     newest_first = heapq.merge(*shards, key=lambda item: str(item["list_sk"]), reverse=True)
     return list(newest_first)[:limit]
+
+
+def of_few(resources: list[Resource], query: PageQuery, key: Callable[[Resource], str]) -> Page[Resource]:
+    """A page of a list that is bounded and at hand as a whole; `key` starts with a timestamp."""
+    before = bound(query, *_LIST_RANGE)
+    below = sorted((resource for resource in resources if key(resource) < before), key=key, reverse=True)
+    here = below[: query.limit]
+    return Page(data=here, next_cursor=cursor(key(here[-1])) if len(below) > len(here) else None)

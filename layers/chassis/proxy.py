@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from chassis import ids
-from chassis.errors import ContentTooLarge, MalformedRequest
+from chassis.errors import ContentTooLarge, HeadersTooLarge, MalformedRequest, UriTooLong
 
 Event = dict[str, Any]
 
 MAX_BODY_BYTES = 32 * 1024
+MAX_HEADER_BYTES = 8 * 1024
+MAX_URI_BYTES = 2 * 1024
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _REQUEST_ID = re.compile(r"[A-Za-z0-9=_-]{1,64}")
 
@@ -42,6 +44,7 @@ def _from_version_2(event: Event) -> Event:
     http = event["requestContext"]["http"]
     query = event.get("rawQueryString") or ""
     return {
+        "path": f"{event.get('rawPath') or ''}?{query}",
         "headers": event.get("headers"),
         "multiValueQueryStringParameters": parse_query(query),
         "pathParameters": event.get("pathParameters"),
@@ -53,6 +56,14 @@ def _from_version_2(event: Event) -> Event:
             "httpMethod": http["method"] if method in {"$default", "ANY"} else method,
         },
     }
+
+
+def bound(uri: str, headers: Mapping[str, str]) -> None:
+    """Raise UriTooLong or HeadersTooLarge for a request that is longer than any operation needs."""
+    if len(uri.encode()) > MAX_URI_BYTES:
+        raise UriTooLong(f"path and query have more than {MAX_URI_BYTES} bytes")
+    if sum(len(name.encode()) + len(value.encode()) for name, value in headers.items()) > MAX_HEADER_BYTES:
+        raise HeadersTooLarge(f"the headers have more than {MAX_HEADER_BYTES} bytes")
 
 
 def parse_query(raw: str) -> dict[str, list[str]] | None:

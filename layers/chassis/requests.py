@@ -24,7 +24,7 @@ def read_request(operation: Operation, event: Event, principal: Principal | None
     """
     path = _validated(operation.path_model, event["pathParameters"] or {}, "path")
     query = _validated(operation.query_model, _single_values(event), "query")
-    body = _read_body(operation.body_model, event) if operation.body_model else None
+    body = _read_body(operation, event)
     intent = _intent(operation, event, body, principal) if "intent" in operation.arguments else None
     return operation.bind(path, query, body, principal, intent)
 
@@ -79,7 +79,12 @@ def _single_values(event: Event) -> dict[str, str]:
     return {name: values[0] for name, values in given.items()}
 
 
-def _read_body(model: type[BaseModel], event: Event) -> BaseModel:
+def _read_body(operation: Operation, event: Event) -> BaseModel | None:
+    model = operation.body_model
+    if model is None:
+        return None
+    if not event["body"] and not operation.body_is_required:
+        return model()
     content_type = event["headers"].get("content-type")
     if content_type is None or not _JSON.fullmatch(content_type):
         raise UnsupportedMediaType("the body must be JSON: Content-Type: application/json")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from chalice.app import Chalice, Response
+from chalice.app import Chalice, CloudWatchEvent, Rate, Response
 from pydantic import BaseModel, ConfigDict
 
 from chassis import clock, ids, observe, openapi, proxy
@@ -40,6 +40,15 @@ class _Call:
     failure: Exception | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A handler that runs every so many minutes; `invoke` takes EventBridge's event, as Lambda does."""
+
+    name: str
+    every_minutes: int
+    invoke: Callable[[Event, Any], Any]
+
+
 # Chalice keeps the current request in an attribute that all threads share; this is each request's own.
 _call: ContextVar[_Call] = ContextVar("call")
 
@@ -51,6 +60,7 @@ class Service:
         self.name = name
         self.description = description
         self.operations: list[Operation] = []
+        self.schedules: list[Schedule] = []
         self.app = App(self)
         self.operation("GET /health", access=Access.PUBLIC)(self.health)
         self.operation("GET /openapi.json", access=Access.PUBLIC)(self.openapi)
@@ -86,6 +96,41 @@ class Service:
 
         return register
 
+    def schedule(
+        self, name: str, *, every_minutes: int
+    ) -> Callable[[Callable[[], int]], Callable[[Event, Any], Any]]:
+        """Declare the decorated function as what runs every so many minutes; it returns how much it did.
+
+        The name is the function's own, by which an image's command finds it.
+        """
+
+        def register(run: Callable[[], int]) -> Callable[[Event, Any], Any]:
+            def handler(event: CloudWatchEvent) -> dict[str, int]:
+                return {"done": self._run(name, str(event.event_id), run)}
+
+            decorate = self.app.schedule(Rate(every_minutes, unit=Rate.MINUTES), name=name)
+            invoke: Callable[[Event, Any], Any] = decorate(handler)
+            self.schedules.append(Schedule(name, every_minutes, invoke))
+            return invoke
+
+        return register
+
+    def _run(self, name: str, event_id: str, run: Callable[[], int]) -> int:
+        """Run a schedule's work and leave one log line; a failure is raised again, for Lambda to count."""
+        started = clock.monotonic()
+        record = RequestRecord(event_id, operation=f"schedule {name}", status=HTTPStatus.OK, outcome="ok")
+        failure: Exception | None = None
+        with observe.metered() as counted:
+            try:
+                return run()
+            except Exception as raised:
+                failure = raised
+                record.status, record.outcome = HTTPStatus.INTERNAL_SERVER_ERROR, InternalError.code
+                raise
+            finally:
+                record.duration_ms = round((clock.monotonic() - started) * 1000, 3)
+                observe.report(self.name, record, counted, failure)
+
     def answer(self, event: Event, route: Callable[[Event], Event]) -> Event:
         """The proxy response to a proxy event of either payload format; leaves one log line, never raises."""
         started = clock.monotonic()
@@ -101,6 +146,7 @@ class Service:
     def _route(self, call: _Call, route: Callable[[Event], Event]) -> Event:
         call.event = proxy.normalised(call.event)
         call.record.request_id = proxy.request_id_of(call.event)
+        proxy.bound(call.event.get("path") or "", call.event["headers"])
         context = call.event["requestContext"]
         path, method = context["resourcePath"], context["httpMethod"]
         methods = sorted(known.method for known in self.operations if known.path == path)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 
@@ -21,6 +21,11 @@ class Resource(BaseModel):
     """What the API shows."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def example(**members: JsonValue) -> ConfigDict:
+    """The `model_config` of an Input with an example of it, for the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": [members]})
 
 
 def text(max_length: int, example: str) -> Any:

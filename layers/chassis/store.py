@@ -159,10 +159,12 @@ def query(
     table: str,
     partition: tuple[str, str],
     sort: tuple[str, str, str],
+    *,
     limit: int,
     index: str | None = None,
+    oldest_first: bool = False,
 ) -> list[Item]:
-    """Items of one partition (attribute, value), newest first, with lower <= sort key < upper.
+    """Items of one partition (attribute, value), greatest first, with lower <= sort key < upper.
 
     `sort` is (attribute, lower, upper). Reads of a table are strongly consistent, those of an index can't be.
     """
@@ -174,7 +176,7 @@ def query(
         "ExpressionAttributeValues": attributes.encode(
             {":partition": partition[1], ":lower": lower, ":upper": upper}
         ),
-        "ScanIndexForward": False,
+        "ScanIndexForward": oldest_first,
         # BETWEEN includes its upper end, so one more is fetched and the end dropped.
         "Limit": limit + 1,
     }

@@ -1,7 +1,7 @@
 """Owns writes as values: what would be written, under which condition, and what its refusal means."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,6 +50,11 @@ def at_least(attribute: str, value: int) -> Condition:
 def at_most(attribute: str, value: int) -> Condition:
     """The number is not above this one."""
     return Condition(attribute, "<=", value)
+
+
+def one_of(attribute: str, values: Sequence[str]) -> Condition:
+    """The attribute has one of these values."""
+    return Condition(attribute, "in", list(values))
 
 
 ABSENT = Condition("pk", "absent")
@@ -161,4 +166,6 @@ def _term(condition: Condition, names: dict[str, str], values: dict[str, Any]) -
             return f"attribute_not_exists({name})"
         case "present":
             return f"attribute_exists({name})"
+        case "in":
+            return f"{name} IN ({', '.join(_value(value, values) for value in condition.value)})"
     return f"{name} {condition.operator} {_value(condition.value, values)}"

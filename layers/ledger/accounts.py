@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from chassis import store
 from chassis.attributes import Item
-from chassis.errors import Conflict, InsufficientFunds, NotFound, Problem, ValidationFailed
-from chassis.writes import ABSENT, Condition, Key, Write, at_least, at_most, equals, put, update
-from ledger.money import MAX_BALANCE
+from chassis.errors import Conflict, NotFound, ValidationFailed
+from chassis.writes import ABSENT, Condition, Key, Write, equals, one_of, put, update
 from ledger.reasons import GUARDED, Kind
 
 TABLE = "ledger"
+Status = Literal["active", "frozen", "closed"]
 _BALANCE = "ACCOUNT"
 _NAME = re.compile(r"([a-z_]{1,32})(?::([a-z]{3}_[a-z2-7]{24}))?(?::([A-Z]{3}))?")
 
@@ -30,6 +30,17 @@ class AccountClosed(Conflict):
 
     code = "wallet_closed"
     title = "Wallet closed"
+
+
+class AccountNotEmpty(Conflict):
+    """Only an account with nothing on it can be closed."""
+
+    code = "wallet_not_empty"
+    title = "Wallet not empty"
+
+
+class Already(Exception):
+    """The account has the wanted status already."""
 
 
 class BalanceLimit(Conflict):
@@ -104,7 +115,7 @@ class Balance(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     currency: str
-    status: Literal["active", "frozen", "closed"]
+    status: Status
     holder: str
     """The principal that opened it: a merchant's id, or `platform`."""
     available: int
@@ -133,62 +144,42 @@ def unused(currency: str, holder: str) -> Balance:
     return Balance(currency=currency, status="active", holder=holder, available=0, held=0)
 
 
-def debit(account: Account, amount: int, currency: str, holder: str | None) -> Write:
-    """Take money from a guarded account: active, of this currency and holder, and covering the amount."""
-
-    def refused(found: Item | None) -> Problem:
-        return _common_refusal(account, found, currency, holder) or _debit_refusal(account, found)
-
-    return update(
-        TABLE,
-        account.key,
-        *_usable(currency, holder),
-        equals("status", "active"),
-        at_least("available", amount),
-        refused=refused,
-        add={"available": -amount},
-    )
+def freeze(account: Account, holder: str | None) -> Write:
+    """Refuse new debits and holds from now on. Raises Already when it is frozen."""
+    return _change_status(account, holder, ("active",), "frozen")
 
 
-def credit(account: Account, amount: int, currency: str, holder: str | None) -> Write:
-    """Give money to a guarded account that is open (frozen ones may receive), up to the balance limit."""
-
-    def refused(found: Item | None) -> Problem:
-        return _common_refusal(account, found, currency, holder) or BalanceLimit(
-            f"{account} would hold more than {MAX_BALANCE} minor units"
-        )
-
-    return update(
-        TABLE,
-        account.key,
-        *_usable(currency, holder),
-        Condition("status", "<>", "closed"),
-        at_most("available", MAX_BALANCE - amount),
-        refused=refused,
-        add={"available": amount},
-    )
+def unfreeze(account: Account, holder: str | None) -> Write:
+    """Take debits and holds again. Raises Already when it is active."""
+    return _change_status(account, holder, ("frozen",), "active")
 
 
-def _usable(currency: str, holder: str | None) -> tuple[Condition, ...]:
+def close(account: Account, holder: str | None) -> Write:
+    """Refuse every new operation for ever, of an account with nothing on it. Raises Already when closed."""
+    empty = (equals("available", 0), equals("held", 0))
+    return _change_status(account, holder, ("active", "frozen"), "closed", *empty)
+
+
+def _change_status(
+    account: Account, holder: str | None, before: tuple[Status, ...], after: Status, *conditions: Condition
+) -> Write:
+    def refused(found: Item | None) -> Exception:
+        if found is None or (holder is not None and found["holder"] != holder):
+            return NotFound(f"there is no {account.kind} {account.subject}")
+        if found["status"] == after:
+            return Already()
+        if found["status"] not in before:
+            return AccountClosed(f"{account.subject} is closed")
+        left = f"{found['available']} available and {found['held']} held"
+        return AccountNotEmpty(f"{account.subject} still has {left}")
+
     mine = () if holder is None else (equals("holder", holder),)
-    return (equals("currency", currency), *mine)
-
-
-def _common_refusal(
-    account: Account, found: Item | None, currency: str, holder: str | None
-) -> Problem | None:
-    """What the item, as it stood when the condition failed, says of the refusal: no read is needed."""
-    if found is None or (holder is not None and found["holder"] != holder):
-        return NotFound(f"there is no {account.kind} {account.subject}")
-    if found["status"] == "closed":
-        return AccountClosed(f"{account.subject} is closed")
-    if found["currency"] != currency:
-        message = f"{account.subject} holds {found['currency']}, not {currency}"
-        return CurrencyMismatch.of("body", "/currency", message)
-    return None
-
-
-def _debit_refusal(account: Account, found: Item | None) -> Problem:
-    if found is not None and found["status"] == "frozen":
-        return AccountFrozen(f"{account.subject} is frozen")
-    return InsufficientFunds(f"{account.subject} does not hold enough")
+    return update(
+        TABLE,
+        account.key,
+        one_of("status", before),
+        *mine,
+        *conditions,
+        refused=refused,
+        assign={"status": after},
+    )

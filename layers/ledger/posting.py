@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from chassis import ids
 from chassis.writes import Write
-from ledger import accounts, journal
+from ledger import balances, journal
 from ledger.accounts import Account
 from ledger.money import MAX_AMOUNT
-from ledger.reasons import PERMITTED, Reason
+from ledger.reasons import PERMITTED, UNCONDITIONAL, Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Posting:
     """What the statement shows: an order id, a transfer id, the reference of a deposit."""
     holder: str | None = None
     """The holder that every guarded account here must have; None where any will do."""
+    from_hold: int | None = None
+    """The hold that this movement ends: it takes `amount` of it, and the rest can be spent again."""
 
     def __post_init__(self) -> None:
         """Refuse a movement that the allowlist does not know: a defect of ours, never a caller's."""
@@ -38,6 +40,8 @@ class Posting:
             raise ValueError(f"{self.amount} is not an amount")
         if self.source == self.target:
             raise ValueError("a posting has two accounts")
+        if self.from_hold is not None and self.from_hold < self.amount:
+            raise ValueError("a hold gives no more than it holds")
         if {self.source.currency, self.target.currency} - {None, self.currency}:
             raise ValueError("a posting has one currency")
 
@@ -56,10 +60,22 @@ def post(posting: Posting) -> tuple[Write, ...]:
     """
     writes = []
     if posting.source.guarded:
-        writes.append(accounts.debit(posting.source, posting.amount, posting.currency, posting.holder))
+        writes.append(_take(posting))
     if posting.target.guarded:
-        writes.append(accounts.credit(posting.target, posting.amount, posting.currency, posting.holder))
+        writes.append(_give(posting))
     return (*writes, *(journal.record(entry) for entry in entries(posting)))
+
+
+def _take(posting: Posting) -> Write:
+    if posting.from_hold is not None:
+        return balances.release(posting.source, posting.from_hold, taken=posting.amount)
+    return balances.debit(posting.source, posting.amount, posting.currency, posting.holder)
+
+
+def _give(posting: Posting) -> Write:
+    if posting.reason in UNCONDITIONAL:
+        return balances.give_back(posting.target, posting.amount, posting.currency)
+    return balances.credit(posting.target, posting.amount, posting.currency, posting.holder)
 
 
 def entries(posting: Posting) -> tuple[journal.Entry, ...]:

@@ -24,11 +24,16 @@ class Reason(StrEnum):
     DEPOSIT = "deposit"
     TRANSFER = "transfer"
     PAYMENT = "payment"
+    REFUND = "refund"
 
 
 PERMITTED: dict[Reason, tuple[Kind, Kind]] = {
     Reason.DEPOSIT: (Kind.BANK, Kind.WALLET),
     Reason.TRANSFER: (Kind.WALLET, Kind.WALLET),
     Reason.PAYMENT: (Kind.WALLET, Kind.MERCHANT_PENDING),
+    Reason.REFUND: (Kind.MERCHANT_PENDING, Kind.WALLET),
 }
 """Reason -> the kinds (from, to) between which it may move money; nothing else may move."""
+
+UNCONDITIONAL = frozenset({Reason.REFUND})
+"""Reasons whose credit posts whatever the account's status: it belongs to an operation accepted before."""

@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import base64
 import importlib
-import json
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,16 +18,18 @@ from urllib.parse import unquote
 
 import uvicorn
 
-from chassis import ids, openapi, proxy
+from chassis import ids, proxy
 from chassis.config import ConfigurationError, settings
 from chassis.errors import ContentTooLarge, MalformedRequest, MethodNotAllowed, NotFound, Problem
 from chassis.operations import Operation
 from chassis.proxy import Event
 from chassis.service import Service
+from runtime.pages import pages
 
 THREADS = 32
 """Requests at once in one worker; each mostly waits for the storage."""
 DRAIN_SECONDS = 20
+PARSER_BYTES = 1024 * 1024
 SERVICES_VARIABLE = "TAEL_SERVICES"
 
 Scope = Mapping[str, Any]
@@ -88,10 +89,7 @@ class Gateway:
     def __init__(self, services: Sequence[Service]) -> None:
         self._router = Router(services)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="invoke")
-        self._own = {
-            "/health": {"status": "ok", "services": [service.name for service in services]},
-            "/openapi.json": openapi.document(services),
-        }
+        self._pages = pages(services)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request (ASGI 3, HTTP only)."""
@@ -106,35 +104,37 @@ class Gateway:
 
     async def _respond(self, scope: Scope, receive: Receive, request_id: str) -> Event:
         path = scope["raw_path"].decode("latin-1")
-        if scope["method"] == "GET" and path in self._own:
-            return proxy.response(200, {"Content-Type": "application/json"}, json.dumps(self._own[path]))
+        if scope["method"] == "GET" and path in self._pages:
+            return self._pages[path]
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        proxy.bound(f"{path}?{scope['query_string'].decode('latin-1')}", headers)
         body = await _read_body(receive)
         service, operation, parameters = self._router.match(scope["method"], path)
-        event = _event(scope, operation, parameters, body, request_id)
+        query = proxy.parse_query(scope["query_string"].decode("latin-1"))
+        event = {
+            **_event(operation, request_id),
+            "headers": headers,
+            "multiValueQueryStringParameters": query,
+            "pathParameters": parameters or None,
+            "body": base64.b64encode(body).decode() if body else None,
+            "isBase64Encoded": bool(body),
+        }
         loop = asyncio.get_running_loop()
         response: Event = await loop.run_in_executor(self._pool, service.app, event, None)
         return response
 
 
-def _event(
-    scope: Scope, operation: Operation, parameters: dict[str, str], body: bytes, request_id: str
-) -> Event:
-    """The proxy event, payload format 1.0."""
-    query = proxy.parse_query(scope["query_string"].decode("latin-1"))
+def _event(operation: Operation, request_id: str) -> Event:
+    """What every proxy event of that operation says, payload format 1.0."""
     return {
         "version": "1.0",
         "httpMethod": operation.method,
-        "headers": {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
-        "multiValueQueryStringParameters": query,
-        "pathParameters": parameters or None,
         "stageVariables": None,
         "requestContext": {
             "resourcePath": operation.path,
             "httpMethod": operation.method,
             "requestId": request_id,
         },
-        "body": base64.b64encode(body).decode() if body else None,
-        "isBase64Encoded": bool(body),
     }
 
 
@@ -188,6 +188,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     uvicorn.run(
         "runtime.http:application",
         factory=True,
+        # Beyond our own limit on headers, so that the refusal is ours too, as a problem detail.
+        h11_max_incomplete_event_size=PARSER_BYTES,
         host=options.host,
         port=options.port,
         workers=options.workers,

@@ -1,0 +1,105 @@
+"""Owns what may change a balance: debits, holds and credits of guarded accounts, each a conditional write."""
+
+from chassis.attributes import Item
+from chassis.errors import Conflict, InsufficientFunds, NotFound, Problem
+from chassis.writes import Condition, Write, at_least, at_most, equals, update
+from ledger.accounts import (
+    TABLE,
+    Account,
+    AccountClosed,
+    AccountFrozen,
+    BalanceLimit,
+    CurrencyMismatch,
+)
+from ledger.money import MAX_BALANCE
+
+
+def debit(account: Account, amount: int, currency: str, holder: str | None) -> Write:
+    """Take money from a guarded account: active, of this currency and holder, and covering the amount."""
+    return _spend(account, amount, currency, holder, {"available": -amount})
+
+
+def hold(account: Account, amount: int, currency: str, holder: str | None) -> Write:
+    """Reserve money of a guarded account under the conditions of a debit; no entry tells of it."""
+    return _spend(account, amount, currency, holder, {"available": -amount, "held": amount})
+
+
+def _spend(account: Account, amount: int, currency: str, holder: str | None, add: dict[str, int]) -> Write:
+    def refused(found: Item | None) -> Problem:
+        return _common_refusal(account, found, currency, holder) or _debit_refusal(account, found)
+
+    return update(
+        TABLE,
+        account.key,
+        *_usable(currency, holder),
+        equals("status", "active"),
+        at_least("available", amount),
+        refused=refused,
+        add=add,
+    )
+
+
+def release(account: Account, held: int, taken: int = 0) -> Write:
+    """End a hold: `taken` of it leaves the account, the rest can be spent again. Freezing doesn't stop it."""
+    return update(
+        TABLE,
+        account.key,
+        at_least("held", held),
+        refused=lambda _: Conflict(f"{account} holds less than {held}"),
+        add={"held": -held} | ({"available": held - taken} if taken < held else {}),
+    )
+
+
+def credit(account: Account, amount: int, currency: str, holder: str | None) -> Write:
+    """Give money to a guarded account that is open (frozen ones may receive), up to the balance limit."""
+
+    def refused(found: Item | None) -> Problem:
+        return _common_refusal(account, found, currency, holder) or BalanceLimit(
+            f"{account} would hold more than {MAX_BALANCE} minor units"
+        )
+
+    return update(
+        TABLE,
+        account.key,
+        *_usable(currency, holder),
+        Condition("status", "<>", "closed"),
+        at_most("available", MAX_BALANCE - amount),
+        refused=refused,
+        add={"available": amount},
+    )
+
+
+def give_back(account: Account, amount: int, currency: str) -> Write:
+    """Credit what an operation accepted earlier owes, whatever became of the account since."""
+    return update(
+        TABLE,
+        account.key,
+        equals("currency", currency),
+        refused=lambda _: Conflict(f"{account} does not hold {currency}"),
+        add={"available": amount},
+    )
+
+
+def _usable(currency: str, holder: str | None) -> tuple[Condition, ...]:
+    mine = () if holder is None else (equals("holder", holder),)
+    return (equals("currency", currency), *mine)
+
+
+def _common_refusal(
+    account: Account, found: Item | None, currency: str, holder: str | None
+) -> Problem | None:
+    """What the item, as it stood when the condition failed, says of the refusal: no read is needed."""
+    if found is None or (holder is not None and found["holder"] != holder):
+        return NotFound(f"there is no {account.kind} {account.subject}")
+    if found["status"] == "closed":
+        return AccountClosed(f"{account.subject} is closed")
+    if found["currency"] != currency:
+        message = f"{account.subject} holds {found['currency']}, not {currency}"
+        return CurrencyMismatch.of("body", "/currency", message)
+    return None
+
+
+def _debit_refusal(account: Account, found: Item | None) -> Problem:
+    if found is not None and found["status"] == "frozen":
+        return AccountFrozen(f"{account.subject} is frozen")
+    return InsufficientFunds(f"{account.subject} does not hold enough")
