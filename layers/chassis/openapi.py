@@ -14,6 +14,7 @@ from chassis.operations import KeyRule, Operation
 VERSION = "1"
 References = dict[tuple[type, str], Any]
 """Model and mode -> its schema's `$ref`."""
+_SYSTEM = "system"
 _REFERENCE = "#/components/schemas/{model}"
 _EVERYWHERE: tuple[type[Problem], ...] = (
     errors.MalformedRequest,
@@ -61,7 +62,8 @@ def document(services: Sequence[Described]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for service in services:
         for operation in service.operations:
-            described = _operation(operation, service.name, references)
+            tag = service.name if operation.path.startswith("/v1/") else _SYSTEM
+            described = _operation(operation, tag, references)
             paths.setdefault(operation.path, {}).setdefault(operation.method.lower(), described)
     return {
         "openapi": "3.1.0",
@@ -71,7 +73,10 @@ def document(services: Sequence[Described]) -> dict[str, Any]:
             "summary": "A payment backend that a team runs in its own AWS account.",
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": service.name, "description": service.description} for service in services],
+        "tags": [
+            *({"name": service.name, "description": service.description} for service in services),
+            {"name": _SYSTEM, "description": "About this API itself."},
+        ],
         "paths": paths,
         "components": {
             "schemas": definitions,

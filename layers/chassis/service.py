@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from chalice.app import Chalice, CloudWatchEvent, Rate, Response
 from pydantic import BaseModel, ConfigDict
@@ -21,8 +21,8 @@ from chassis.requests import read_request
 class Health(BaseModel):
     """That the process answers; it asks nothing of others."""
 
-    status: str
-    service: str
+    status: Literal["ok"] = "ok"
+    services: list[str]
 
 
 class Document(BaseModel):
@@ -160,7 +160,7 @@ class Service:
 
     def health(self) -> Health:
         """Whether this process answers."""
-        return Health(status="ok", service=self.name)
+        return Health(services=[self.name])
 
     def openapi(self) -> Document:
         """This service's own OpenAPI document."""
