@@ -1,4 +1,4 @@
-"""Owns what the gateway answers by itself: health, the merged OpenAPI document, and the page that shows it."""
+"""Owns what the gateway answers by itself: health, the merged OpenAPI document, and the page showing it."""
 
 import json
 from collections.abc import Sequence
