@@ -1,8 +1,8 @@
-"""The one declaration of what Tael needs from its cloud: capabilities, tables and who writes them."""
+"""The one declaration of what Tael needs from its cloud: capabilities, tables, queues and streams."""
 
 from dataclasses import dataclass
 
-CAPABILITIES = ("merchants", "wallets", "payments", "accounts")
+CAPABILITIES = ("merchants", "wallets", "payments", "cards", "accounts")
 """Every capability: a folder under `functions/`, an image, and a service of its own."""
 
 
@@ -28,6 +28,53 @@ class Table:
     indexes: tuple[Index, ...] = ()
 
 
+FUNCTION_TIMEOUT_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A standard SQS queue with a dead-letter queue, and the one function that consumes it.
+
+    A message that is being handled must not be delivered again meanwhile: AWS asks for six times the
+    function's timeout (Lambda Developer Guide, "Configuring a queue"), and any batching window on top.
+    """
+
+    name: str
+    consumer: str
+    visibility_seconds: int = 6 * FUNCTION_TIMEOUT_SECONDS
+    max_receives: int = 5
+
+    @property
+    def dead_letter(self) -> str:
+        """Where a message goes after its receives."""
+        return f"{self.name}-dlq"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The stream of a table's changes, with old and new images, and the function that is told of them."""
+
+    table: str
+    handler: str
+
+    @property
+    def failures(self) -> str:
+        """The queue for changes that were given up, outside Lambda."""
+        return f"{self.table}-failures"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A symmetric KMS key with the alias `alias/tael-<stage>-<name>`, and the capabilities that may use it.
+
+    `makers` may have it make data keys (kms:GenerateDataKey), `readers` unwrap them (kms:Decrypt).
+    """
+
+    name: str
+    makers: tuple[str, ...]
+    readers: tuple[str, ...]
+
+
 LIST_INDEX = Index("list", "list_pk", "list_sk")
 
 TABLES = (
@@ -39,5 +86,14 @@ TABLES = (
         sort_key=True,
         indexes=(LIST_INDEX, Index("due", "due_pk", "due_sk")),
     ),
+    Table("vault", writer="functions.cards"),
     Table("ledger", writer="ledger", sort_key=True),
+    Table("checkpoints", writer="runtime"),
 )
+
+QUEUES: tuple[Queue, ...] = ()
+
+STREAMS: tuple[Stream, ...] = ()
+
+VAULT_KEY = Key("vault", makers=("cards",), readers=("cards", "payments"))
+KEYS = (VAULT_KEY,)

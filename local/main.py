@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 
 from chassis.config import Engine as EngineKind
+from local import dead_letters
+from local.attach import attach
 from local.demo import story
 from local.errors import LocalError, StopRequested
 from local.serve import serve
@@ -23,6 +25,13 @@ app = typer.Typer(
     # A traceback with local variables would print keys.
     pretty_exceptions_show_locals=False,
 )
+
+dlq = typer.Typer(no_args_is_help=True, help="What the queues gave up.")
+app.add_typer(dlq, name="dlq")
+
+StateOption = Annotated[
+    Path, typer.Option(help="State folder of the running system; TAEL_ENGINE in the environment wins.")
+]
 
 
 def _show_version(wanted: bool) -> None:
@@ -77,6 +86,34 @@ def demo(
     """
     with _exit_code(when_stopped=INTERRUPTED):
         story.run(Console(), url)
+
+
+@dlq.command("list")
+def list_dead_letters(
+    queue: Annotated[str | None, typer.Argument(help="Show its dead letters. Default: count all.")] = None,
+    state: StateOption = Path(".tael"),
+) -> None:
+    """Show what a queue has given up, or how much each has."""
+    with _exit_code(when_stopped=INTERRUPTED):
+        attach(state)
+        if queue is None:
+            for name, count in dead_letters.counts().items():
+                typer.echo(f"{count:6}  {name}")
+            return
+        for letter in dead_letters.letters(queue):
+            sent_at = letter.sent_at.isoformat(timespec="seconds")
+            typer.echo(f"{letter.id}  {sent_at}  {letter.receives} receives  {letter.body}")
+
+
+@dlq.command("redrive")
+def redrive(
+    queue: Annotated[str, typer.Argument(help="The queue whose dead letters are sent back to it.")],
+    state: StateOption = Path(".tael"),
+) -> None:
+    """Send the dead letters of a queue back to it, to be handled once more."""
+    with _exit_code(when_stopped=INTERRUPTED):
+        attach(state)
+        typer.echo(f"{dead_letters.redrive(queue)} sent back to {queue}")
 
 
 @contextmanager

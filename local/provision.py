@@ -1,12 +1,17 @@
-"""Brings the tables of `infra.declaration` into being, from a process whose environment names the engine."""
+"""Brings what `infra.declaration` declares into being, from a process whose environment names the engine."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from chassis import aws
 from chassis.config import ConfigurationError, Engine, settings, table_name
-from infra.declaration import TABLES, Table
+from infra.declaration import KEYS, QUEUES, STREAMS, TABLES, Queue, Stream, Table
+from local import keys
+from local import queues as queueing
 from local.errors import LocalError
+
+STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
 
 
 def main() -> None:
@@ -17,20 +22,30 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def provision() -> None:
-    """Create the tables that are missing; in the cloud only check, for the deployed stack owns them."""
-    dynamodb = aws.client("dynamodb")
-    existing = {table.name: _describe(dynamodb, table) for table in TABLES}
-    missing = [table for table in TABLES if existing[table.name] is None]
+def provision(
+    tables: Sequence[Table] = TABLES, queues: Sequence[Queue] = QUEUES, streams: Sequence[Stream] = STREAMS
+) -> None:
+    """Create what is missing; in the cloud only check, for the deployed stack owns it all."""
+    _provision_tables(tables, {stream.table for stream in streams})
+    queueing.provision(queues, streams)
+    keys.provision(KEYS)
+
+
+def _provision_tables(tables: Sequence[Table], streamed: set[str]) -> None:
+    dynamodb = aws.client("dynamodb", read_timeout_seconds=keys.PATIENCE_SECONDS)
+    existing = {table.name: _describe(dynamodb, table) for table in tables}
+    missing = [table for table in tables if existing[table.name] is None]
     if missing and settings().engine is Engine.AWS:
         names = ", ".join(table_name(table.name) for table in missing)
         raise LocalError(f"Deploy the stack first: {settings().region} has no tables {names}.")
-    for table in TABLES:
+    for table in tables:
         found = existing[table.name]
         if found is not None:
             _require_shape(table, found)
+            if table.name in streamed and not found.get("StreamSpecification", {}).get("StreamEnabled"):
+                dynamodb.update_table(TableName=table_name(table.name), StreamSpecification=STREAM)
     for table in missing:
-        _create(dynamodb, table)
+        _create(dynamodb, table, streamed=table.name in streamed)
     for table in missing:
         dynamodb.get_waiter("table_exists").wait(
             TableName=table_name(table.name), WaiterConfig={"Delay": 1, "MaxAttempts": 60}
@@ -45,7 +60,7 @@ def _describe(dynamodb: Any, table: Table) -> dict[str, Any] | None:
     return found
 
 
-def _create(dynamodb: Any, table: Table) -> None:
+def _create(dynamodb: Any, table: Table, *, streamed: bool) -> None:
     names = [name for keys in _shape(table).values() for name in keys]
     request: dict[str, Any] = {
         "TableName": table_name(table.name),
@@ -55,6 +70,8 @@ def _create(dynamodb: Any, table: Table) -> None:
             {"AttributeName": name, "AttributeType": "S"} for name in dict.fromkeys(names)
         ],
     }
+    if streamed:
+        request["StreamSpecification"] = STREAM
     if table.indexes:
         request["GlobalSecondaryIndexes"] = [
             {

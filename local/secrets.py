@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +12,11 @@ from local.state import PRIVATE_FILE
 
 PEPPER_BYTES = 32
 OPERATOR_KEY_BYTES = 32
+FINGERPRINT_KEY_BYTES = 32
+
+
+def _fingerprint_key() -> str:
+    return secrets.token_hex(FINGERPRINT_KEY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +25,14 @@ class Secrets:
 
     peppers: str
     platform_key: str
+    # A file from before there were cards has none yet.
+    fingerprint_key: str = field(default_factory=_fingerprint_key)
     sandbox_merchant: str | None = None
     sandbox_key: str | None = None
 
     @classmethod
     def generate(cls) -> Self:
-        """A first pepper and an operator key."""
+        """A first pepper, an operator key and a key for fingerprints."""
         return cls(
             peppers=f"1:{secrets.token_hex(PEPPER_BYTES)}",
             platform_key=f"op_{secrets.token_urlsafe(OPERATOR_KEY_BYTES)}",
@@ -48,10 +55,14 @@ def load_or_generate(path: Path) -> Secrets:
     except OSError as error:
         raise LocalError(f"The secrets in {path} cannot be read: {error.strerror}.") from error
     try:
-        return Secrets(**json.loads(text))
+        content = json.loads(text)
+        kept = Secrets(**content)
     except (ValueError, TypeError) as error:
         # Never replaced by new ones: every key issued so far depends on this pepper.
         raise LocalError(f"The secrets in {path} are damaged: restore the file, or start afresh.") from error
+    if asdict(kept) != content:
+        save(path, kept)
+    return kept
 
 
 def save(path: Path, kept: Secrets) -> None:

@@ -1,4 +1,4 @@
-"""A whole system on one machine: engine, tables and HTTP services, started and stopped together."""
+"""A whole system on one machine: engine, tables, HTTP services and workers, started and stopped together."""
 
 import os
 import time
@@ -10,10 +10,12 @@ from subprocess import TimeoutExpired
 from typing import NoReturn
 
 from chassis.config import Engine as EngineKind
-from infra.declaration import CAPABILITIES
-from local import process, secrets, state
+from infra.declaration import CAPABILITIES, VAULT_KEY
+from local import attach, process, secrets, state
 from local.engine import Engine
 from local.errors import LocalError
+from local.keys import alias_of
+from local.network import Network
 from local.ports import LOOPBACK, answers, free_port, require_free
 from local.process import Logs
 from local.secrets import Secrets
@@ -22,7 +24,19 @@ STAGE = "local"
 PROVISION_SECONDS = 60.0
 START_SECONDS = 30.0
 DRAIN_SECONDS = 30.0
+STREAM_DRAIN_SECONDS = 20
+QUEUE_WAIT_SECONDS = 1
+"""A stop waits for the receive under way; the embedded engine does not charge for short ones."""
 SUPERVISION_SECONDS = 0.2
+PRODUCTION_SECRETS = (
+    "TAEL_PLATFORM_KEY",
+    "TAEL_PEPPERS",
+    "TAEL_STAGE",
+    "TAEL_CARD_KEY",
+    "TAEL_FINGERPRINT_KEY",
+    "TAEL_ACQUIRER_URL",
+)
+SERVICES = [f"functions.{name}.app" for name in CAPABILITIES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +51,8 @@ class System:
     platform_key_is_generated: bool
     secrets: Secrets
     state: state.State
+    acquirer_url: str | None
+    """Of the sandbox acquirer, where it is part of this system."""
     environment: Mapping[str, str]
     """What a process needs in its environment to be part of this system."""
     children: tuple[process.Child, ...]
@@ -56,7 +72,10 @@ def running(
     engine: EngineKind = EngineKind.EMBEDDED,
     workers: int = 1,
 ) -> Iterator[System]:
-    """Start a system and stop it in the end: HTTP first, so that it drains, then the engine.
+    """Start a system and stop it in the end, in the order in which its parts feed each other.
+
+    First what writes records by itself (HTTP, schedules, queues), then, once they have read what was written,
+    the streams, and the engine last: it keeps its queues over a restart, but no unread changes.
 
     Port 0 takes a free one.
     """
@@ -73,36 +92,57 @@ def _start(stack: ExitStack, folder: Path, port: int, choice: EngineKind, worker
     if choice is EngineKind.EMBEDDED:
         embedded = Engine.start(opened)
         stack.callback(embedded.stop)
-    environment = _environment(choice, embedded, kept)
+    network = None
+    if choice is not EngineKind.AWS:
+        network = Network.start(opened)
+        stack.callback(network.stop)
+    environment = _environment(choice, embedded, network, kept)
+    engine_url = embedded.url if embedded else None
+    stack.enter_context(attach.announced(opened.path, choice, engine_url, environment["TAEL_STAGE"]))
     # The services need their tables at the first request, not at the start: so both go on at once.
     provision = _start_provision(opened, environment)
     stack.callback(provision.kill)
     http = _start_http(opened, environment, port, workers)
-    stack.callback(http.stop, DRAIN_SECONDS)
+    stack.callback(http.kill)
     url = f"http://{LOOPBACK}:{port}"
     _await_provision(provision)
+    running_workers = _start_workers(stack, opened, environment)
+    stack.callback(http.stop, DRAIN_SECONDS)
     http.await_until(lambda: answers(url, "/health"), START_SECONDS)
+    if network:
+        network.await_ready()
     return System(
         url=url,
-        engine_url=embedded.url if embedded else None,
+        engine_url=engine_url,
         engine_kind=choice,
         platform_key=environment["TAEL_PLATFORM_KEY"],
         platform_key_is_generated="TAEL_PLATFORM_KEY" not in os.environ,
         secrets=kept,
         state=opened,
+        acquirer_url=network.url if network else None,
         environment=environment,
-        children=(embedded.child, http) if embedded else (http,),
+        children=(
+            *((embedded.child,) if embedded else ()),
+            http,
+            *running_workers,
+            *((network.child,) if network else ()),
+        ),
     )
 
 
-def _environment(choice: EngineKind, embedded: Engine | None, kept: Secrets) -> dict[str, str]:
+def _environment(
+    choice: EngineKind, embedded: Engine | None, network: Network | None, kept: Secrets
+) -> dict[str, str]:
     environment = dict(os.environ) | {"TAEL_ENGINE": choice.value}
-    if choice is EngineKind.AWS:
+    if network is None:
         _require_production_secrets()
         return environment
     environment.setdefault("TAEL_PLATFORM_KEY", kept.platform_key)
     environment.setdefault("TAEL_PEPPERS", kept.peppers)
+    environment.setdefault("TAEL_FINGERPRINT_KEY", kept.fingerprint_key)
     environment["TAEL_STAGE"] = STAGE
+    environment["TAEL_CARD_KEY"] = alias_of(VAULT_KEY, STAGE)
+    environment["TAEL_ACQUIRER_URL"] = network.url
     environment.pop("TAEL_ENGINE_URL", None)
     if embedded:
         environment["TAEL_ENGINE_URL"] = embedded.url
@@ -114,7 +154,7 @@ def _environment(choice: EngineKind, embedded: Engine | None, kept: Secrets) -> 
 
 def _require_production_secrets() -> None:
     """Keys issued under a pepper that only this machine knows would be dead everywhere else."""
-    unset = [name for name in ("TAEL_PLATFORM_KEY", "TAEL_PEPPERS", "TAEL_STAGE") if not os.environ.get(name)]
+    unset = [name for name in PRODUCTION_SECRETS if not os.environ.get(name)]
     if unset:
         raise LocalError(f"With --engine aws the environment must name the stack's own {', '.join(unset)}.")
 
@@ -138,11 +178,34 @@ def _await_provision(child: process.Child) -> None:
 def _start_http(
     opened: state.State, environment: Mapping[str, str], port: int, workers: int
 ) -> process.Child:
-    services = [f"functions.{name}.app" for name in CAPABILITIES]
     where = ["--host", LOOPBACK, "--port", str(port), "--workers", str(workers)]
     return process.start(
         "The HTTP server",
-        ["runtime.http", *services, *where],
+        ["runtime.http", *SERVICES, *where],
         environment,
         Logs(stdout=opened.logs / "http.jsonl", stderr=opened.logs / "http.log"),
     )
+
+
+def _start_workers(
+    stack: ExitStack, opened: state.State, environment: Mapping[str, str]
+) -> list[process.Child]:
+    """Start what runs without being asked; the stack stops the last one first."""
+    commands = {
+        # The embedded engine's streams are read to their end, because it forgets them.
+        "streams": ["--drain-seconds", str(STREAM_DRAIN_SECONDS)] if _forgets(environment) else [],
+        "queues": ["--wait-seconds", str(QUEUE_WAIT_SECONDS)],
+        "schedules": [],
+    }
+    children = []
+    for kind, options in commands.items():
+        logs = Logs(stdout=opened.logs / f"{kind}.jsonl", stderr=opened.logs / f"{kind}.log")
+        command = [f"runtime.{kind}", *SERVICES, *options]
+        child = process.start(f"The worker for {kind}", command, environment, logs)
+        stack.callback(child.stop, DRAIN_SECONDS + STREAM_DRAIN_SECONDS)
+        children.append(child)
+    return children
+
+
+def _forgets(environment: Mapping[str, str]) -> bool:
+    return environment["TAEL_ENGINE"] == EngineKind.EMBEDDED.value

@@ -67,11 +67,18 @@ def get_entry(principal: Principal, entry_id: str) -> JournalEntry:
     entry = journal.find(entry_id)
     if entry is None:
         raise NotFound("there is no such entry")
-    account = accounts.parse(entry.account)
-    balance = accounts.read(account) if account else None
-    if balance is None or not principal.owns(balance.holder):
+    shown = journal.shown(entry)
+    account = accounts.parse(shown.account)
+    if account is None or not _owns(principal, account):
         raise NotFound("there is no such entry")
-    return journal.shown(entry)
+    return shown
+
+
+def _owns(principal: Principal, account: Account) -> bool:
+    if not account.guarded:
+        return principal.owns(account.subject or "")
+    balance = accounts.read(account)
+    return balance is not None and principal.owns(balance.holder)
 
 
 def trial_balance() -> TrialBalance:

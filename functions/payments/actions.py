@@ -1,31 +1,38 @@
 """What can be done with payments; each verb that moves money ends in one commit."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
+from acquiring.acquirer import CardDeclined, DeclineCode
 from chassis import clock, paging, store
 from chassis.auth import Principal
-from chassis.errors import Conflict, InProgress, InsufficientFunds, NotFound, Problem
+from chassis.errors import Conflict, InProgress, InsufficientFunds, NotFound, PaymentRequired, Problem
 from chassis.operations import Intent, Reply
 from chassis.paging import Page, PageQuery
 from chassis.writes import Exists, Write
-from functions.payments import model, table
+from functions.payments import gateway, model, pending, resolution, table
+from functions.payments.records import StoredAttempt, StoredPayment, StoredRefund
 from functions.payments.shapes import (
+    CancellationReason,
     Capture,
+    CardSource,
     NewPayment,
     NewRefund,
     Payment,
     PaymentQuery,
     Refund,
     Status,
-    StoredAttempt,
-    StoredPayment,
-    StoredRefund,
+    WalletSource,
 )
 from ledger import accounts, balances
 from ledger.posting import post
 
 RACES = 20
 """How often other requests for the same order may be faster before this one gives up."""
+ACCEPTED = 202
+"""The status while the acquirer's answer is not known."""
+Step = tuple[StoredPayment, Sequence[Write]]
+"""A payment as it will be, and what else its commit writes."""
 
 
 def pay(principal: Principal, intent: Intent, order_id: str, order: NewPayment) -> Reply[Payment]:
@@ -36,50 +43,75 @@ def pay(principal: Principal, intent: Intent, order_id: str, order: NewPayment) 
     """
     merchant = principal.acting_merchant
     at = clock.now()
-    stored: StoredPayment | None = None
+    # Without a fee plan there can be no new attempt, but there may be an earlier one to answer with.
+    stored = None if order.currency in merchant.fees else table.payment(merchant.id, order_id)
     for _ in range(RACES):
+        earlier = model.earlier_attempt(stored, intent) if stored else None
+        if stored and earlier:
+            return _replay(stored, earlier, intent)
         attempted = model.attempt(stored, merchant, order_id, order, intent=intent, at=at)
         try:
-            return _execute(attempted, principal.only_holder)
+            if isinstance(order.source, CardSource):
+                return _pay_by_card(attempted, order.source)
+            return _pay_by_wallet(attempted, order.source, principal.only_holder)
         except Exists as existing:
-            stored = StoredPayment.model_validate(existing.item)
-        earlier = model.earlier_attempt(stored, intent)
-        if earlier is not None:
-            return _replay(stored, earlier, intent)
+            stored = table.parsed(existing.item)
     raise _too_busy(order_id)
 
 
-def _execute(attempted: StoredPayment, only_holder: str | None) -> Reply[Payment]:
+def _pay_by_wallet(attempted: StoredPayment, source: WalletSource, only_holder: str | None) -> Reply[Payment]:
     """Commit the payment, or store that the money was not there. Raises Exists when another was faster."""
+    at = clock.now()
+    paid = model.succeeded(attempted, at)
+    if paid.status is Status.AUTHORIZED:
+        wallet = accounts.wallet(source.wallet)
+        taking: tuple[Write, ...] = (balances.hold(wallet, paid.amount, paid.currency, only_holder),)
+    else:
+        taking = post(model.capture_posting(paid, only_holder))
     try:
-        store.commit(table.save(attempted), *_take(attempted, only_holder))
+        store.commit(table.save(paid), *taking)
     except InsufficientFunds as refusal:
-        failed = model.refused(attempted, refusal.code)
+        failed = model.failed(attempted, refusal.code, at)
         store.commit(table.save(failed))
-        raise _insufficient(failed, failed.latest, replayed=False) from None
-    return Reply(attempted.shown())
+        raise _refusal(failed, failed.latest, replayed=False) from None
+    return Reply(paid.shown())
 
 
-def _take(attempted: StoredPayment, only_holder: str | None) -> tuple[Write, ...]:
-    if attempted.status is Status.AUTHORIZED:
-        wallet = accounts.wallet(attempted.latest.source.wallet)
-        return (balances.hold(wallet, attempted.amount, attempted.currency, only_holder),)
-    return post(model.capture_posting(attempted, only_holder))
+def _pay_by_card(attempted: StoredPayment, source: CardSource) -> Reply[Payment]:
+    """Store the attempt, ask the acquirer, commit its answer. Raises Exists when another was faster."""
+    card = gateway.card_of(attempted.merchant_id, source.card)
+    asked = pending.to_authorize(attempted, clock.now())
+    store.commit(table.save(asked))
+    asked = table.kept(asked)
+    ended = resolution.concluded(asked, gateway.authorize(asked, card))
+    return _answer(ended, _same_attempt(ended, asked.latest), replayed=False)
+
+
+def _same_attempt(payment: StoredPayment, tried: StoredAttempt) -> StoredAttempt:
+    """The attempt as the payment has it now: whoever resolved it may have let another one follow."""
+    return next(known for known in payment.attempts if known.attempt_id == tried.attempt_id)
 
 
 def _replay(stored: StoredPayment, earlier: StoredAttempt, intent: Intent) -> Reply[Payment]:
-    if earlier.outcome is Status.FAILED:
-        raise _insufficient(stored, earlier, replayed=True)
+    reply = _answer(stored, earlier, replayed=True)
     # Another key that asks the same finds the order paid: it creates nothing.
-    return Reply(stored.shown(), replayed=True, status=None if earlier.key == intent.attempt_key else 200)
+    return reply if earlier.key == intent.attempt_key else Reply(reply.resource, replayed=True, status=200)
 
 
-def _insufficient(payment: StoredPayment, attempt: StoredAttempt, *, replayed: bool) -> InsufficientFunds:
-    return InsufficientFunds(
-        f"{attempt.source.wallet} did not hold enough",
-        instance=f"/v1/payments/{payment.order_id}",
-        replayed=replayed,
-    )
+def _answer(payment: StoredPayment, attempt: StoredAttempt, *, replayed: bool) -> Reply[Payment]:
+    """What an attempt is answered with, now and whenever it is repeated."""
+    if attempt.outcome is Status.FAILED:
+        raise _refusal(payment, attempt, replayed=replayed)
+    status = ACCEPTED if attempt.outcome is Status.PROCESSING else None
+    return Reply(payment.shown(), replayed=replayed, status=status)
+
+
+def _refusal(payment: StoredPayment, attempt: StoredAttempt, *, replayed: bool) -> PaymentRequired:
+    instance = f"/v1/payments/{payment.order_id}"
+    if isinstance(attempt.source, CardSource):
+        return CardDeclined(DeclineCode(attempt.failure_code or ""), instance=instance, replayed=replayed)
+    detail = f"{attempt.source.wallet} did not hold enough"
+    return InsufficientFunds(detail, instance=instance, replayed=replayed)
 
 
 def capture(principal: Principal, order_id: str, asked: Capture) -> Reply[Payment]:
@@ -89,7 +121,10 @@ def capture(principal: Principal, order_id: str, asked: Capture) -> Reply[Paymen
     def step(stored: StoredPayment) -> Step | None:
         if model.is_captured_already(stored, asked.amount):
             return None
-        captured = model.captured(stored, asked.amount, at)
+        amount = model.capturable(stored, asked.amount, at)
+        if not model.is_by_wallet(stored):
+            return pending.to_capture(stored, amount, at), ()
+        captured = model.captured(stored, amount, at)
         return captured, post(model.capture_posting(captured))
 
     return _move(principal.acting_merchant.id, order_id, step)
@@ -100,9 +135,7 @@ def cancel(principal: Principal, order_id: str) -> Reply[Payment]:
     at = clock.now()
 
     def step(stored: StoredPayment) -> Step | None:
-        if stored.status is Status.CANCELED:
-            return None
-        return model.canceled(stored, "requested", at), _release(stored)
+        return None if stored.status is Status.CANCELED else _canceling(stored, "requested", at)
 
     return _move(principal.acting_merchant.id, order_id, step)
 
@@ -115,9 +148,8 @@ def expire() -> int:
     at = clock.now()
 
     def step(stored: StoredPayment) -> Step | None:
-        if not model.is_expired(stored, at):
-            return None
-        return model.canceled(stored, "expired", at), _release(stored)
+        is_due = model.is_expired(stored, at) and stored.pending is None
+        return _canceling(stored, "expired", at) if is_due else None
 
     canceled = 0
     failures: list[Problem] = []
@@ -131,12 +163,12 @@ def expire() -> int:
     return canceled
 
 
-def _release(stored: StoredPayment) -> tuple[Write, ...]:
-    return (balances.release(accounts.wallet(stored.latest.source.wallet), stored.amount),)
-
-
-Step = tuple[StoredPayment, Sequence[Write]]
-"""A payment as it will be, and what else its commit writes."""
+def _canceling(stored: StoredPayment, reason: CancellationReason, at: datetime) -> Step:
+    canceled = model.canceled(stored, reason, at)
+    source = stored.latest.source
+    if isinstance(source, CardSource):
+        return pending.to_void(stored, reason, at), ()
+    return canceled, (balances.release(accounts.wallet(source.wallet), stored.amount),)
 
 
 def _move(
@@ -145,7 +177,10 @@ def _move(
     step: Callable[[StoredPayment], Step | None],
     stored: StoredPayment | None = None,
 ) -> Reply[Payment]:
-    """Commit the step from the payment as it is, or as others have left it; None: it was taken already."""
+    """Commit the step from the payment as it is, or as others have left it; None: it was taken already.
+
+    Where the step is to ask the acquirer, it is asked then, and its answer committed too.
+    """
     stored = stored or _payment(merchant_id, order_id)
     for _ in range(RACES):
         taken = step(stored)
@@ -155,45 +190,61 @@ def _move(
         try:
             store.commit(table.save(moved), *writes)
         except Exists as existing:
-            stored = StoredPayment.model_validate(existing.item)
+            stored = table.parsed(existing.item)
         else:
-            return Reply(moved.shown())
+            return _asked(table.kept(moved))
     raise _too_busy(order_id)
 
 
+def _asked(payment: StoredPayment) -> Reply[Payment]:
+    if payment.pending is None:
+        return Reply(payment.shown())
+    ended = resolution.concluded(payment, gateway.perform(payment, payment.pending))
+    return Reply(ended.shown(), status=ACCEPTED if ended.pending else None)
+
+
 def refund(principal: Principal, intent: Intent, order_id: str, asked: NewRefund) -> Reply[Refund]:
-    """Give captured money back to the wallet, whatever became of the wallet since."""
+    """Give captured money back to who paid it, whatever became of the wallet since."""
     merchant_id = principal.acting_merchant.id
     at = clock.now()
     refund_id = intent.id("ref")
     stored = _payment(merchant_id, order_id)
     for _ in range(RACES):
         try:
-            refunded, made = model.refunded(stored, refund_id, asked, intent.fingerprint, at)
+            made = model.new_refund(stored, refund_id, asked, intent.fingerprint, at)
+            return _refund(stored, made, at)
+        except table.Repeated as existing:
+            return _replay_refund(StoredRefund.model_validate(existing.item), intent)
+        except Exists as existing:
+            stored = table.parsed(existing.item)
         except Conflict:
             # What is left may be less because this very request was here before.
             earlier = table.refund(merchant_id, order_id, refund_id)
             if earlier is None:
                 raise
             return _replay_refund(earlier, intent)
-        try:
-            store.commit(
-                table.create_refund(merchant_id, made),
-                table.save(refunded),
-                *post(model.refund_posting(stored, made)),
-            )
-        except table.Repeated as existing:
-            return _replay_refund(StoredRefund.model_validate(existing.item), intent)
-        except Exists as existing:
-            stored = StoredPayment.model_validate(existing.item)
-        else:
-            return Reply(made.shown())
     raise _too_busy(order_id)
+
+
+def _refund(stored: StoredPayment, made: StoredRefund, at: datetime) -> Reply[Refund]:
+    """Commit the refund. Raises Repeated when it was made before, Exists when the payment has changed."""
+    merchant_id = stored.merchant_id
+    if model.is_by_wallet(stored):
+        refunded, done = model.refunded(stored, made, at)
+        movement = post(model.refund_posting(stored, done))
+        store.commit(table.create_refund(merchant_id, done), table.save(refunded), *movement)
+        return Reply(done.shown())
+    asked = pending.to_refund(stored, made, at)
+    store.commit(table.create_refund(merchant_id, made), table.save(asked))
+    _asked(table.kept(asked))
+    ended = table.refund(merchant_id, stored.order_id, made.id) or made
+    return Reply(ended.shown(), status=ACCEPTED if ended.status == "pending" else None)
 
 
 def _replay_refund(stored: StoredRefund, intent: Intent) -> Reply[Refund]:
     intent.check(stored.fingerprint)
-    return Reply(stored.shown(), replayed=True)
+    status = ACCEPTED if stored.status == "pending" else None
+    return Reply(stored.shown(), replayed=True, status=status)
 
 
 def list_payments(principal: Principal, query: PaymentQuery) -> Page[Payment]:

@@ -1,18 +1,30 @@
 """The routes of payments: an order is paid once, whatever is retried."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
 
+from acquiring.acquirer import CardDeclined
 from chassis import ids
 from chassis.auth import Access, Principal
 from chassis.errors import Conflict, IdempotencyMismatch, InProgress, InsufficientFunds
+from chassis.events import Message
 from chassis.operations import Intent, KeyRule, Reply
 from chassis.paging import Page, PageQuery
 from chassis.service import Service
-from functions.payments import actions
+from chassis.sources import Change
+from functions.payments import actions, resolution, table
 from functions.payments.model import AuthorizationExpired, RefundExceedsCapture
-from functions.payments.shapes import Capture, NewPayment, NewRefund, Payment, PaymentQuery, Refund
+from functions.payments.shapes import (
+    Capture,
+    NewPayment,
+    NewRefund,
+    Payment,
+    PaymentQuery,
+    Refund,
+    Resolution,
+)
 from ledger.accounts import AccountClosed, AccountFrozen, CurrencyMismatch
 
 service = Service("payments", "Online payment of an order: authorize, capture, cancel, refund.")
@@ -34,6 +46,7 @@ RefundId = Annotated[str, Field(pattern=ids.pattern("ref"))]
     key=KeyRule.OPTIONAL,
     refusals=(
         InsufficientFunds,
+        CardDeclined,
         Conflict,
         InProgress,
         AccountFrozen,
@@ -46,7 +59,8 @@ def pay(principal: Principal, intent: Intent, order_id: OrderId, body: NewPaymen
     """Pay an order.
 
     The order id names the payment, so one order cannot be paid twice. Without an Idempotency-Key the body
-    stands for it. A refusal is stored: to try again after one, send a new key.
+    stands for it. A refusal is stored: to try again after one, send a new key. 202 means that the acquirer
+    has not answered yet; the payment ends in another status by itself.
     """
     return actions.pay(principal, intent, order_id, body)
 
@@ -119,3 +133,21 @@ def get_refund(principal: Principal, order_id: OrderId, refund_id: RefundId) -> 
 def expire() -> int:
     """Release the holds of authorizations that nobody may capture any more."""
     return actions.expire()
+
+
+@service.queue("resolve", queue=resolution.QUEUE)
+def resolve(message: Resolution) -> None:
+    """Find out how a question to the acquirer ended whose answer was lost."""
+    resolution.resolve(message)
+
+
+@service.stream("publish", table=table.TABLE)
+def publish(changes: Sequence[Change]) -> list[Message]:
+    """Have somebody look after every payment that has begun to wait for the acquirer."""
+    return resolution.reminders(changes)
+
+
+@service.schedule("republish", every_minutes=24 * 60)
+def republish() -> int:
+    """Remind of every payment that still waits, should a reminder have been lost."""
+    return resolution.remind_all()

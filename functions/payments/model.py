@@ -1,21 +1,16 @@
 """The rules of payments: how an order is paid at most once, captured, canceled and refunded."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from chassis import clock, ids
 from chassis.auth import FeePlan, Merchant
-from chassis.errors import Conflict, ValidationFailed
+from chassis.errors import Conflict, InProgress, ValidationFailed
 from chassis.operations import Intent
-from functions.payments.shapes import (
-    CancellationReason,
-    NewPayment,
-    NewRefund,
-    Status,
-    StoredAttempt,
-    StoredPayment,
-    StoredRefund,
-)
+from functions.payments.records import StoredAttempt, StoredPayment, StoredRefund
+from functions.payments.shapes import CancellationReason, NewPayment, NewRefund, Status, WalletSource
 from ledger import accounts, posting
+from ledger.accounts import Account
 from ledger.posting import Posting
 from ledger.reasons import Reason
 
@@ -23,19 +18,20 @@ MAX_ATTEMPTS = 20
 MAX_REFUNDS = 100
 AUTHORIZATION_DAYS = 7
 
-TRANSITIONS: dict[Status, frozenset[Status]] = {
-    Status.FAILED: frozenset({Status.FAILED, Status.AUTHORIZED, Status.CAPTURED}),
+TRANSITIONS: Mapping[Status, frozenset[Status]] = {
+    Status.FAILED: frozenset({Status.FAILED, Status.PROCESSING, Status.AUTHORIZED, Status.CAPTURED}),
+    Status.PROCESSING: frozenset({Status.FAILED, Status.AUTHORIZED, Status.CAPTURED}),
     Status.AUTHORIZED: frozenset({Status.CAPTURED, Status.CANCELED}),
     Status.CAPTURED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),
     Status.PARTIALLY_REFUNDED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),
     Status.REFUNDED: frozenset(),
     Status.CANCELED: frozenset(),
 }
-"""From each status to those that may follow; a new payment is authorized, captured or failed."""
+"""From each status to those that may follow; a new payment is processing, authorized, captured or failed."""
 
 
 class AuthorizationExpired(Conflict):
-    """The hold is too old to be captured; it is being released."""
+    """The authorization is too old to be captured; it is being released."""
 
     code = "authorization_expired"
     title = "Authorization expired"
@@ -53,6 +49,11 @@ def fee_of(plan: FeePlan, captured: int) -> int:
     return (captured * plan.basis_points + 5000) // 10000 + plan.fixed
 
 
+def is_by_wallet(payment: StoredPayment) -> bool:
+    """Whether the latest attempt's money is in our own ledger, so that no one outside is asked."""
+    return isinstance(payment.latest.source, WalletSource)
+
+
 def attempt(
     stored: StoredPayment | None,
     merchant: Merchant,
@@ -62,14 +63,13 @@ def attempt(
     intent: Intent,
     at: datetime,
 ) -> StoredPayment:
-    """The payment as one more attempt, if it gets the money, would leave it.
+    """The payment with one more attempt, whose outcome is open.
 
     Raises ValidationFailed when the merchant has no fee plan for the currency, and Conflict when what the
     first attempt fixed is another, or when there were attempts enough.
     """
-    wanted = Status.CAPTURED if order.capture == "automatic" else Status.AUTHORIZED
     if stored is not None:
-        _check_further(stored, order, wanted)
+        _check_further(stored, order)
     earlier = stored.attempts if stored else ()
     stamp = clock.timestamp(at)
     tried = StoredAttempt(
@@ -77,13 +77,13 @@ def attempt(
         key=intent.attempt_key,
         fingerprint=intent.fingerprint,
         source=order.source,
-        outcome=wanted,
+        outcome=Status.PROCESSING,
         created_at=stamp,
     )
-    payment = StoredPayment(
+    return StoredPayment(
         merchant_id=merchant.id,
         order_id=order_id,
-        status=wanted,
+        status=Status.PROCESSING,
         **order.model_dump(exclude={"source"}),
         fee_plan=stored.fee_plan if stored else _plan(merchant, order.currency),
         attempts=(*earlier, tried),
@@ -91,10 +91,6 @@ def attempt(
         updated_at=stamp,
         version=stored.version if stored else 0,
     )
-    if wanted is Status.AUTHORIZED:
-        expires_at = clock.timestamp(at + timedelta(days=AUTHORIZATION_DAYS))
-        return payment.model_copy(update={"expires_at": expires_at})
-    return _with_capture(payment, order.amount)
 
 
 def _plan(merchant: Merchant, currency: str) -> FeePlan:
@@ -104,8 +100,10 @@ def _plan(merchant: Merchant, currency: str) -> FeePlan:
     return plan
 
 
-def _check_further(stored: StoredPayment, order: NewPayment, wanted: Status) -> None:
-    if wanted not in TRANSITIONS[stored.status] or stored.status is not Status.FAILED:
+def _check_further(stored: StoredPayment, order: NewPayment) -> None:
+    if stored.status is Status.PROCESSING:
+        raise InProgress(f"order {stored.order_id} is being paid by another request")
+    if Status.PROCESSING not in TRANSITIONS[stored.status]:
         raise Conflict(f"order {stored.order_id} is {stored.status}")
     fixed = ("amount", "currency", "capture")
     changed = [name for name in fixed if getattr(stored, name) != getattr(order, name)]
@@ -131,21 +129,25 @@ def earlier_attempt(stored: StoredPayment, intent: Intent) -> StoredAttempt | No
     return None
 
 
-def refused(payment: StoredPayment, failure_code: str) -> StoredPayment:
-    """The same payment, its latest attempt refused."""
-    *earlier, tried = payment.attempts
-    failed = tried.model_copy(update={"outcome": Status.FAILED, "failure_code": failure_code})
-    return payment.model_copy(
-        update={
-            "status": Status.FAILED,
-            "failure_code": failure_code,
-            "attempts": (*earlier, failed),
-            "captured": 0,
-            "fee": 0,
-            "entries": (),
-            "expires_at": None,
-        }
+def succeeded(payment: StoredPayment, at: datetime) -> StoredPayment:
+    """The payment, its latest attempt having got the money: captured, or authorized for a manual capture."""
+    if payment.capture == "automatic":
+        return captured(_with_outcome(payment, Status.CAPTURED), payment.amount, at)
+    expires_at = clock.timestamp(at + timedelta(days=AUTHORIZATION_DAYS))
+    return _moved(_with_outcome(payment, Status.AUTHORIZED), Status.AUTHORIZED, at, expires_at=expires_at)
+
+
+def failed(payment: StoredPayment, failure_code: str, at: datetime) -> StoredPayment:
+    """The payment, its latest attempt having failed."""
+    return _moved(
+        _with_outcome(payment, Status.FAILED, failure_code), Status.FAILED, at, failure_code=failure_code
     )
+
+
+def _with_outcome(payment: StoredPayment, outcome: Status, failure_code: str | None = None) -> StoredPayment:
+    *earlier, tried = payment.attempts
+    ended = tried.model_copy(update={"outcome": outcome, "failure_code": failure_code})
+    return payment.model_copy(update={"attempts": (*earlier, ended), "pending": None})
 
 
 def is_captured_already(payment: StoredPayment, amount: int | None) -> bool:
@@ -153,22 +155,24 @@ def is_captured_already(payment: StoredPayment, amount: int | None) -> bool:
     return payment.captured > 0 and payment.captured == (amount or payment.amount)
 
 
-def captured(payment: StoredPayment, amount: int | None, at: datetime) -> StoredPayment:
-    """The payment with this much of its authorization captured; the rest goes back to the customer.
+def capturable(payment: StoredPayment, amount: int | None, at: datetime) -> int:
+    """How much to capture of the authorization.
 
-    Raises ValidationFailed for more than was authorized, AuthorizationExpired, or Conflict.
+    Raises ValidationFailed for more than was authorized, AuthorizationExpired, InProgress or Conflict.
     """
-    moved = _moved(payment, Status.CAPTURED, at)
+    _moved(payment, Status.CAPTURED, at)
     if payment.expires_at is not None and clock.timestamp(at) >= payment.expires_at:
         raise AuthorizationExpired(f"the authorization of order {payment.order_id} has expired")
     wanted = amount or payment.amount
     if wanted > payment.amount:
         raise ValidationFailed.of("body", "/amount", f"must be at most the authorized {payment.amount}")
-    return _with_capture(moved, wanted)
+    return wanted
 
 
-def _with_capture(payment: StoredPayment, amount: int) -> StoredPayment:
-    taken = payment.model_copy(update={"captured": amount, "fee": fee_of(payment.fee_plan, amount)})
+def captured(payment: StoredPayment, amount: int, at: datetime) -> StoredPayment:
+    """The payment with this amount captured, whoever decided that it may be."""
+    fee = fee_of(payment.fee_plan, amount)
+    taken = _moved(payment, Status.CAPTURED, at, captured=amount, fee=fee)
     entries = tuple(entry.id for entry in posting.entries(capture_posting(taken)))
     return taken.model_copy(update={"entries": entries})
 
@@ -185,47 +189,58 @@ def is_expired(payment: StoredPayment, at: datetime) -> bool:
     return payment.expires_at <= clock.timestamp(at)
 
 
-def _moved(payment: StoredPayment, status: Status, at: datetime, **changes: object) -> StoredPayment:
-    if status not in TRANSITIONS[payment.status]:
-        raise Conflict(f"order {payment.order_id} is {payment.status}")
-    return payment.model_copy(update={"status": status, "updated_at": clock.timestamp(at), **changes})
-
-
-def refunded(
+def new_refund(
     payment: StoredPayment, refund_id: str, asked: NewRefund, fingerprint: str, at: datetime
-) -> tuple[StoredPayment, StoredRefund]:
-    """The payment with this refund, and the refund: without an amount, of all that is left.
+) -> StoredRefund:
+    """The refund that is asked for, open yet; without an amount, of all that is left.
 
     Raises Conflict unless something was captured, and RefundExceedsCapture when less of it is left.
     """
-    if Status.REFUNDED not in TRANSITIONS[payment.status]:
-        raise Conflict(f"order {payment.order_id} is {payment.status}")
     amount = asked.amount or payment.refundable
+    _moved(payment, Status.REFUNDED, at)
     if amount > payment.refundable:
         raise RefundExceedsCapture(f"order {payment.order_id} has {payment.refundable} left to refund")
     if payment.refunds >= MAX_REFUNDS:
         raise Conflict(f"order {payment.order_id} was refunded {MAX_REFUNDS} times")
-    refund = StoredRefund(
+    return StoredRefund(
         id=refund_id,
         order_id=payment.order_id,
+        status="pending",
         amount=amount,
         currency=payment.currency,
         reason=asked.reason,
         created_at=clock.timestamp(at),
         fingerprint=fingerprint,
     )
-    status = Status.REFUNDED if amount == payment.refundable else Status.PARTIALLY_REFUNDED
-    changes = {"refunded": payment.refunded + amount, "refunds": payment.refunds + 1}
+
+
+def refunded(
+    payment: StoredPayment, refund: StoredRefund, at: datetime
+) -> tuple[StoredPayment, StoredRefund]:
+    """The payment with this refund done, and the refund with its entry."""
+    status = Status.REFUNDED if refund.amount == payment.refundable else Status.PARTIALLY_REFUNDED
+    total = payment.refunded + refund.amount
     (entry,) = posting.entries(refund_posting(payment, refund))
-    return _moved(payment, status, at, **changes), refund.model_copy(update={"entry": entry.id})
+    return (
+        _moved(payment, status, at, refunded=total, refunds=payment.refunds + 1),
+        refund.model_copy(update={"status": "succeeded", "entry": entry.id}),
+    )
+
+
+def _moved(payment: StoredPayment, status: Status, at: datetime, **changes: object) -> StoredPayment:
+    if payment.pending is not None:
+        raise InProgress(f"order {payment.order_id} is waiting for the acquirer")
+    if status not in TRANSITIONS[payment.status]:
+        raise Conflict(f"order {payment.order_id} is {payment.status}")
+    return payment.model_copy(update={"status": status, "updated_at": clock.timestamp(at), **changes})
 
 
 def capture_posting(payment: StoredPayment, only_holder: str | None = None) -> Posting:
-    """The movement of a capture: from wallet, or its hold, to the merchant's pending balance."""
-    is_manual = payment.capture == "manual"
+    """The movement of a capture: from wallet, hold or card to the merchant's pending balance."""
+    on_hold = is_by_wallet(payment) and payment.capture == "manual"
     return Posting(
         reason=Reason.PAYMENT,
-        source=accounts.wallet(payment.latest.source.wallet),
+        source=_payer(payment),
         target=accounts.merchant_pending(payment.merchant_id, payment.currency),
         amount=payment.captured,
         currency=payment.currency,
@@ -233,19 +248,26 @@ def capture_posting(payment: StoredPayment, only_holder: str | None = None) -> P
         at=payment.updated_at,
         reference=payment.order_id,
         holder=only_holder,
-        from_hold=payment.amount if is_manual else None,
+        from_hold=payment.amount if on_hold else None,
     )
 
 
 def refund_posting(payment: StoredPayment, refund: StoredRefund) -> Posting:
-    """The movement of a refund: from the merchant's pending balance, even below zero, to the wallet."""
+    """The movement of a refund: from the merchant's pending balance, even below zero, to who paid."""
     return Posting(
         reason=Reason.REFUND,
         source=accounts.merchant_pending(payment.merchant_id, payment.currency),
-        target=accounts.wallet(payment.latest.source.wallet),
+        target=_payer(payment),
         amount=refund.amount,
         currency=payment.currency,
         operation=refund.id,
         at=refund.created_at,
         reference=payment.order_id,
     )
+
+
+def _payer(payment: StoredPayment) -> Account:
+    source = payment.latest.source
+    if isinstance(source, WalletSource):
+        return accounts.wallet(source.wallet)
+    return accounts.acquirer_receivable(payment.currency)

@@ -1,20 +1,21 @@
-"""The shapes of payments, attempts and refunds: as they are asked for, shown and kept."""
+"""What payments and refunds take and show: the shapes of the API."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Discriminator, Field, Tag
 
 from chassis import ids
-from chassis.auth import FeePlan
 from chassis.paging import PageQuery
-from chassis.shapes import Input, Metadata, Resource, Timestamp, example, text
+from chassis.shapes import Input, Metadata, Resource, Timestamp, choice, example, text
 from ledger.money import Amount, Currency
 
 
 class Status(StrEnum):
     """Where a payment stands."""
 
+    PROCESSING = "processing"
+    """The acquirer was asked, and its answer is not known yet."""
     AUTHORIZED = "authorized"
     CAPTURED = "captured"
     PARTIALLY_REFUNDED = "partially_refunded"
@@ -25,12 +26,34 @@ class Status(StrEnum):
 
 CancellationReason = Literal["requested", "expired"]
 CaptureMode = Literal["automatic", "manual"]
+RefundStatus = Literal["pending", "succeeded", "failed"]
 
 
 class WalletSource(Input):
     """Pay from an e-wallet."""
 
     wallet: Annotated[str, Field(pattern=ids.pattern("wal"), examples=["wal_a2b3c4d5e6f7g2h3i4j5k6l7"])]
+
+
+class CardSource(Input):
+    """Pay by a bank card of the vault."""
+
+    card: Annotated[str, Field(pattern=ids.pattern("card"), examples=["card_a2b3c4d5e6f7g2h3i4j5k6l7"])]
+
+
+def _kind_of_source(value: Any) -> str | None:
+    members = value if isinstance(value, dict) else getattr(value, "__dict__", {})
+    return next((kind for kind in ("wallet", "card") if kind in members), None)
+
+
+Source = Annotated[
+    Annotated[WalletSource, Tag(choice("wallet"))] | Annotated[CardSource, Tag(choice("card"))],
+    Discriminator(
+        lambda value: choice(kind) if (kind := _kind_of_source(value)) else None,
+        custom_error_type="source",
+        custom_error_message="must be a wallet or a card",
+    ),
+]
 
 
 class NewPayment(Input):
@@ -40,7 +63,7 @@ class NewPayment(Input):
 
     amount: Amount
     currency: Currency
-    source: WalletSource
+    source: Source
     capture: Annotated[
         CaptureMode, Field(description="`manual` holds the money until it is captured, 7 days at most.")
     ] = "automatic"
@@ -79,7 +102,7 @@ class Attempt(Resource):
     """One try to get the money, and how it ended."""
 
     attempt_id: str
-    source: WalletSource
+    source: Source
     outcome: Status
     failure_code: str | None
     created_at: Timestamp
@@ -92,7 +115,7 @@ class Payment(Resource):
     status: Status
     amount: int
     currency: str
-    source: Annotated[WalletSource, Field(description="Of the latest attempt.")]
+    source: Annotated[Source, Field(description="Of the latest attempt.")]
     capture: CaptureMode
     captured: int
     refunded: int
@@ -111,92 +134,22 @@ class Payment(Resource):
     ]
 
 
+class Resolution(Input):
+    """The question to find out what became of what a payment waits for: a message of our own."""
+
+    merchant_id: str
+    order_id: str
+
+
 class Refund(Resource):
     """A refund, as the API shows it."""
 
     id: str
     order_id: str
-    status: Literal["succeeded"]
+    status: Annotated[RefundStatus, Field(description="`pending` while the acquirer's answer is not known.")]
     amount: int
     currency: str
     reason: str | None
+    failure_code: str | None
     created_at: Timestamp
-    entry: Annotated[str, Field(description="Its journal entry.")]
-
-
-class StoredAttempt(BaseModel):
-    """An attempt as it is kept: `key` and `fingerprint` tell a repetition from a new one."""
-
-    model_config = ConfigDict(frozen=True)
-
-    attempt_id: str
-    key: str
-    fingerprint: str
-    source: WalletSource
-    outcome: Status
-    failure_code: str | None = None
-    created_at: str
-
-
-class StoredPayment(BaseModel):
-    """A payment as it is kept; `version` 0 is not kept yet."""
-
-    model_config = ConfigDict(frozen=True)
-
-    merchant_id: str
-    order_id: str
-    status: Status
-    amount: int
-    currency: str
-    capture: CaptureMode
-    captured: int = 0
-    refunded: int = 0
-    refunds: int = 0
-    """How many."""
-    fee_plan: FeePlan
-    """The merchant's when the order was first attempted."""
-    fee: int = 0
-    attempts: tuple[StoredAttempt, ...]
-    failure_code: str | None = None
-    cancellation_reason: CancellationReason | None = None
-    description: str | None = None
-    metadata: dict[str, str] = Field(default_factory=dict)
-    entries: tuple[str, ...] = ()
-    created_at: str
-    updated_at: str
-    expires_at: str | None = None
-    version: int = 0
-
-    @property
-    def refundable(self) -> int:
-        """What was captured and is not refunded."""
-        return self.captured - self.refunded
-
-    @property
-    def latest(self) -> StoredAttempt:
-        """The attempt that decided the status."""
-        return self.attempts[-1]
-
-    def shown(self) -> Payment:
-        """The payment as the API shows it."""
-        kept = self.model_dump(exclude={"merchant_id", "version"})
-        return Payment(**kept, source=self.latest.source, refundable=self.refundable)
-
-
-class StoredRefund(BaseModel):
-    """A refund as it is kept."""
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    order_id: str
-    amount: int
-    currency: str
-    reason: str | None = None
-    created_at: str
-    entry: str = ""
-    fingerprint: str
-
-    def shown(self) -> Refund:
-        """The refund as the API shows it."""
-        return Refund(**self.model_dump(exclude={"fingerprint"}), status="succeeded")
+    entry: Annotated[str | None, Field(description="Its journal entry, once it succeeded.")]

@@ -1,12 +1,14 @@
 """The payments table: an order's payment and refunds in one partition, each its own idempotency record."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from chassis import clock, paging, store
 from chassis.attributes import Item
 from chassis.paging import Page, listed, newest
-from chassis.writes import ABSENT, Exists, Key, Write, put, replace_version
-from functions.payments.shapes import Payment, PaymentQuery, Status, StoredPayment, StoredRefund
+from chassis.writes import ABSENT, Exists, Key, Write, equals, put, replace_version
+from functions.payments.records import StoredPayment, StoredRefund
+from functions.payments.shapes import Payment, PaymentQuery, Status
 
 TABLE = "payments"
 _PAYMENT = "PAYMENT"
@@ -58,6 +60,32 @@ def create_refund(merchant_id: str, refund: StoredRefund) -> Write:
     """The refund's record, which is its idempotency record."""
     key = {"pk": _partition(merchant_id, refund.order_id), "sk": _REFUND + refund.id}
     return put(TABLE, key, refund.model_dump(), ABSENT, refused=Repeated)
+
+
+def kept(payment: StoredPayment) -> StoredPayment:
+    """The payment at the version that its save left."""
+    return payment.model_copy(update={"version": payment.version + 1})
+
+
+def end_refund(merchant_id: str, refund: StoredRefund) -> Write:
+    """The refund in the place of its pending self."""
+    key = {"pk": _partition(merchant_id, refund.order_id), "sk": _REFUND + refund.id}
+    return put(TABLE, key, refund.model_dump(), equals("status", "pending"), refused=Exists)
+
+
+def parsed(item: Item) -> StoredPayment:
+    """The payment that an item of its partition's head says."""
+    return StoredPayment.model_validate(item)
+
+
+def waiting() -> Iterator[StoredPayment]:
+    """Every payment that waits for the acquirer, by a scan: an index would cost every payment a write."""
+    return (parsed(item) for item in store.scan(TABLE) if is_payment(item) and "pending" in item)
+
+
+def is_payment(item: Item) -> bool:
+    """Whether an item is a payment, and not a refund."""
+    return bool(item["sk"] == _PAYMENT)
 
 
 def payment(merchant_id: str, order_id: str) -> StoredPayment | None:

@@ -1,10 +1,12 @@
 """Owns the connections to AWS services, wherever they are: embedded, on LocalStack or in the cloud."""
 
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own
 
 from chassis.config import Engine, settings
 
@@ -14,13 +16,44 @@ CONNECT_TIMEOUT_SECONDS = 1.0
 READ_TIMEOUT_SECONDS = 2.0
 POOL_CONNECTIONS = 64
 
+FAILURES: tuple[type[Exception], ...] = (ClientError, HTTPClientError, ConnectionError)
+"""What a call to a service raises: it answered with an error, or it did not answer."""
+
+_TRANSIENT_CODES = frozenset(
+    {
+        "KmsThrottled",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestThrottled",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingException",
+    }
+)
+
+
+def is_transient(failure: Exception) -> bool:
+    """Whether the same call may well succeed when it is repeated."""
+    if not isinstance(failure, ClientError):
+        return isinstance(failure, FAILURES)
+    status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return error_code(failure) in _TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def error_code(failure: Exception) -> str:
+    """The code of the error that a service answered with; empty when it did not answer."""
+    return str(failure.response["Error"]["Code"]) if isinstance(failure, ClientError) else ""
+
 
 @lru_cache(maxsize=8)
-def client(service: str) -> Any:
-    """The shared, thread-safe client of one service (boto3 has no types of its own, hence Any)."""
+def client(service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:
+    """The shared, thread-safe client of one service (boto3 has no types of its own, hence Any).
+
+    Only a long poll has reason to wait longer for its answer than the others.
+    """
     configuration = Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
+        read_timeout=read_timeout_seconds,
         max_pool_connections=POOL_CONNECTIONS,
         retries={"total_max_attempts": 1},
         tcp_keepalive=True,

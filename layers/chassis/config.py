@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -35,6 +35,18 @@ class Settings(BaseSettings):
     platform_key: SecretStr
     peppers: Annotated[dict[str, SecretStr], NoDecode]
     """Version -> hexadecimal secret, oldest first; given as `1:<hex>,2:<hex>`."""
+    # Only the functions that work with bank cards need these.
+    card_key: str | None = None
+    """KMS key that wraps the data keys of card numbers: an alias, an id or an ARN."""
+    fingerprint_key: SecretStr | None = None
+    """Hexadecimal secret, the same for ever: by it a card is recognised again."""
+    acquirer_url: str | None = None
+    resolve_seconds: Annotated[int, Field(ge=1, le=900)] = 60
+    """After which whoever asked the acquirer is done or dead; beyond the timeout of every function."""
+    acquirer_try_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
+    """After which one call to the acquirer is given up, and repeated under the same attempt id."""
+    acquirer_total_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
+    """After which the outcome is unknown, however many tries that were."""
 
     @field_validator("platform_key")
     @classmethod
@@ -56,6 +68,13 @@ class Settings(BaseSettings):
             peppers[version] = secret
         return peppers
 
+    @field_validator("fingerprint_key")
+    @classmethod
+    def _a_long_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _is_long_hexadecimal(value.get_secret_value()):
+            raise ValueError(f"must be hexadecimal, of at least {PEPPER_MIN_BYTES} bytes")
+        return value
+
     @model_validator(mode="after")
     def _embedded_has_a_url(self) -> Self:
         if self.engine is Engine.EMBEDDED and not self.engine_url:
@@ -66,6 +85,13 @@ class Settings(BaseSettings):
         """The secret of that version, or None when it has been retired."""
         secret = self.peppers.get(version)
         return bytes.fromhex(secret.get_secret_value()) if secret else None
+
+    def required(self, name: Literal["card_key", "fingerprint_key", "acquirer_url"]) -> str:
+        """An optional setting that this function cannot do without. Raises ConfigurationError when unset."""
+        value = getattr(self, name)
+        if not value:
+            raise ConfigurationError(f"TAEL_{name.upper()} is not set, and this function needs it")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
     @property
     def current_pepper_version(self) -> str:
@@ -102,3 +128,8 @@ def _sentences(error: ValidationError) -> list[str]:
 def table_name(table: str) -> str:
     """The physical name of a declared table in this stage, such as `tael-local-payments`."""
     return f"tael-{settings().stage}-{table}"
+
+
+def queue_name(queue: str) -> str:
+    """The physical name of a declared queue in this stage, such as `tael-local-captures`."""
+    return f"tael-{settings().stage}-{queue}"

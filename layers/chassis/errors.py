@@ -82,7 +82,11 @@ class Problem(Exception):
             body["instance"] = self.instance
         if self.faults:
             body["errors"] = [fault.shown() for fault in self.faults]
-        return json.dumps(body)
+        return json.dumps({**body, **self.extensions()})
+
+    def extensions(self) -> dict[str, object]:
+        """Members of this kind of problem alone (RFC 9457, section 3.2)."""
+        return {}
 
 
 class MalformedRequest(Problem):

@@ -1,26 +1,31 @@
-"""Owns what a request leaves behind: its meter of storage calls, and one JSON line that is log and metric."""
+"""Owns what work leaves behind: its meter of storage calls, and one JSON line that is log and metric."""
 
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from http import HTTPStatus
 from types import TracebackType
+from typing import Self
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from chassis import clock
 
 NAMESPACE = "Tael"
 
 
 @dataclass(slots=True)
 class Meter:
-    """What one request asked of the storage: calls, and capacity units as DynamoDB counts them."""
+    """What one request asked of the storage and of KMS: calls, and capacity units as DynamoDB counts them."""
 
     write_calls: int = 0
     read_calls: int = 0
+    key_calls: int = 0
     retries: int = 0
     write_units: float = 0.0
     read_units: float = 0.0
@@ -57,6 +62,59 @@ class RequestRecord:
     replayed: bool = False
     duration_ms: float = 0.0
 
+    def succeed(self) -> None:
+        """It ended well."""
+        self.status, self.outcome = HTTPStatus.OK, "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Casualty:
+    """What could not be handled of a batch: its id, the error's type and place; never its content."""
+
+    id: str
+    error: str
+    at: str
+
+    @classmethod
+    def of(cls, id: str, error: BaseException) -> Self:  # noqa: A002 - it is the field's name
+        """The casualty of that error."""
+        *_, last = traceback.extract_tb(error.__traceback__) or [None]
+        place = f"{last.filename}:{last.lineno} {last.name}" if last else ""
+        return cls(id, type(error).__name__, place)
+
+
+@dataclass(slots=True)
+class BatchRecord:
+    """What is logged of one batch of messages or changes."""
+
+    request_id: str
+    operation: str
+    received: int
+    failures: list[Casualty] = field(default_factory=list)
+    outcome: str = "internal_error"
+    duration_ms: float = 0.0
+
+    def succeed(self) -> None:
+        """It came to its end, with or without casualties."""
+        self.outcome = "partial" if self.failures else "ok"
+
+
+@contextmanager
+def reported(service: str, record: RequestRecord | BatchRecord) -> Iterator[None]:
+    """Meter the block, and leave its line; a failure is raised again, for Lambda to count."""
+    started = clock.monotonic()
+    failure: Exception | None = None
+    with metered() as counted:
+        try:
+            yield
+            record.succeed()
+        except Exception as raised:
+            failure = raised
+            raise
+        finally:
+            record.duration_ms = round((clock.monotonic() - started) * 1000, 3)
+            report(service, record, counted, failure)
+
 
 @lru_cache(maxsize=16)
 def _logger(service: str) -> Logger:
@@ -65,8 +123,13 @@ def _logger(service: str) -> Logger:
     )
 
 
-def report(service: str, record: RequestRecord, counted: Meter, failure: BaseException | None = None) -> None:
-    """Write the request's line: Powertools Logger fields plus its metrics in embedded metric format.
+def report(
+    service: str,
+    record: RequestRecord | BatchRecord,
+    counted: Meter,
+    failure: BaseException | None = None,
+) -> None:
+    """Write the record's line: Powertools Logger fields plus its metrics in embedded metric format.
 
     CloudWatch reads the metrics from the line itself, so there is no second line and no call to make.
     """
@@ -76,12 +139,21 @@ def report(service: str, record: RequestRecord, counted: Meter, failure: BaseExc
     metrics.add_metric("Duration", MetricUnit.Milliseconds, record.duration_ms)
     metrics.add_metric("WriteUnits", MetricUnit.Count, counted.write_units)
     metrics.add_metric("Retries", MetricUnit.Count, counted.retries)
+    if isinstance(record, BatchRecord):
+        metrics.add_metric("Received", MetricUnit.Count, record.received)
+        metrics.add_metric("Failed", MetricUnit.Count, len(record.failures))
     line = {**metrics.serialize_metric_set(), **asdict(record), **asdict(counted)}
     line.pop("service")
+    message = "batch" if isinstance(record, BatchRecord) else "request"
     if failure is None:
-        _logger(service).info("request", extra=line)
+        _logger(service).info(message, extra=line)
     else:
-        _logger(service).error("request", extra={**line, "exception": _stack(failure)})
+        _logger(service).error(message, extra={**line, "exception": _stack(failure)})
+
+
+def warn(service: str, event: str, **facts: object) -> None:
+    """Write a line about something that is no request and should be known: facts, never content."""
+    _logger(service).warning(event, extra=facts)
 
 
 def _stack(failure: BaseException) -> list[str]:

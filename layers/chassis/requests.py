@@ -10,10 +10,13 @@ from chassis.auth import Principal
 from chassis.errors import Fault, MalformedRequest, Place, Problem, UnsupportedMediaType, ValidationFailed
 from chassis.operations import Intent, KeyRule, Operation
 from chassis.proxy import Event, body_of
+from chassis.shapes import located
 
 MAX_FAULTS = 20
 MAX_POINTER_LENGTH = 200
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
+# A member that nobody knows is named in the refusal as it was sent, and might be a card number.
+_CARD_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){11,}")
 _JSON = re.compile(r"application/json\s*(;.*)?", re.IGNORECASE)
 
 
@@ -116,5 +119,6 @@ def _problem(error: ValidationError, place: Place) -> Problem:
 
 def _pointer(location: tuple[str | int, ...]) -> str:
     """A JSON pointer, RFC 6901, section 3."""
-    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    shown = (_CARD_NUMBER.sub("***", str(part)) for part in located(location))
+    escaped = (part.replace("~", "~0").replace("/", "~1") for part in shown)
     return "".join(f"/{part}" for part in escaped)[:MAX_POINTER_LENGTH]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
 
-from chalice.app import Chalice, CloudWatchEvent, Rate, Response
+from chalice.app import Chalice, Response
 from pydantic import BaseModel, ConfigDict
 
 from chassis import clock, ids, observe, openapi, proxy
@@ -16,6 +16,7 @@ from chassis.observe import RequestRecord
 from chassis.operations import Handler, KeyRule, Operation, Reply, declare
 from chassis.proxy import Event
 from chassis.requests import read_request
+from chassis.sources import Sources
 
 
 class Health(BaseModel):
@@ -40,28 +41,17 @@ class _Call:
     failure: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """A handler that runs every so many minutes; `invoke` takes EventBridge's event, as Lambda does."""
-
-    name: str
-    every_minutes: int
-    invoke: Callable[[Event, Any], Any]
-
-
 # Chalice keeps the current request in an attribute that all threads share; this is each request's own.
 _call: ContextVar[_Call] = ContextVar("call")
 
 
-class Service:
-    """A capability's HTTP face: declare operations on it, and hand `app` to Lambda or `runtime.http`."""
+class Service(Sources):
+    """A capability's face: declare operations and event sources on it; Lambda and `runtime` call them."""
 
     def __init__(self, name: str, description: str) -> None:
-        self.name = name
+        super().__init__(name, App(self, name))
         self.description = description
         self.operations: list[Operation] = []
-        self.schedules: list[Schedule] = []
-        self.app = App(self)
         self.operation("GET /health", access=Access.PUBLIC)(self.health)
         self.operation("GET /openapi.json", access=Access.PUBLIC)(self.openapi)
 
@@ -95,41 +85,6 @@ class Service:
             return handler
 
         return register
-
-    def schedule(
-        self, name: str, *, every_minutes: int
-    ) -> Callable[[Callable[[], int]], Callable[[Event, Any], Any]]:
-        """Declare the decorated function as what runs every so many minutes; it returns how much it did.
-
-        The name is the function's own, by which an image's command finds it.
-        """
-
-        def register(run: Callable[[], int]) -> Callable[[Event, Any], Any]:
-            def handler(event: CloudWatchEvent) -> dict[str, int]:
-                return {"done": self._run(name, str(event.event_id), run)}
-
-            decorate = self.app.schedule(Rate(every_minutes, unit=Rate.MINUTES), name=name)
-            invoke: Callable[[Event, Any], Any] = decorate(handler)
-            self.schedules.append(Schedule(name, every_minutes, invoke))
-            return invoke
-
-        return register
-
-    def _run(self, name: str, event_id: str, run: Callable[[], int]) -> int:
-        """Run a schedule's work and leave one log line; a failure is raised again, for Lambda to count."""
-        started = clock.monotonic()
-        record = RequestRecord(event_id, operation=f"schedule {name}", status=HTTPStatus.OK, outcome="ok")
-        failure: Exception | None = None
-        with observe.metered() as counted:
-            try:
-                return run()
-            except Exception as raised:
-                failure = raised
-                record.status, record.outcome = HTTPStatus.INTERNAL_SERVER_ERROR, InternalError.code
-                raise
-            finally:
-                record.duration_ms = round((clock.monotonic() - started) * 1000, 3)
-                observe.report(self.name, record, counted, failure)
 
     def answer(self, event: Event, route: Callable[[Event], Event]) -> Event:
         """The proxy response to a proxy event of either payload format; leaves one log line, never raises."""
@@ -170,8 +125,8 @@ class Service:
 class App(Chalice):
     """The Chalice application of a service: its router, and the callable that Lambda invokes."""
 
-    def __init__(self, service: Service) -> None:
-        super().__init__(service.name, configure_logs=False)
+    def __init__(self, service: Service, name: str) -> None:
+        super().__init__(name, configure_logs=False)
         self.service = service
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:

@@ -14,13 +14,27 @@ METADATA_VALUE_LENGTH = 500
 class Input(BaseModel):
     """What a caller sends: no unknown member, no conversion of types, nothing changed afterwards."""
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    # What was sent may be a card number: no exception repeats it.
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Resource(BaseModel):
     """What the API shows."""
 
     model_config = ConfigDict(frozen=True)
+
+
+_CHOICE = "choice:"
+
+
+def choice(name: str) -> str:
+    """The tag of one member of a union; pydantic puts it into an error's location, `located` takes it out."""
+    return _CHOICE + name
+
+
+def located(location: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Where in the document an error is."""
+    return tuple(part for part in location if not str(part).startswith(_CHOICE))
 
 
 def example(**members: JsonValue) -> ConfigDict:

@@ -15,6 +15,13 @@ from ledger.reasons import GUARDED, Kind
 TABLE = "ledger"
 Status = Literal["active", "frozen", "closed"]
 _BALANCE = "ACCOUNT"
+_SHAPES = {
+    Kind.WALLET: (True, False),
+    Kind.MERCHANT_PENDING: (True, True),
+    Kind.ACQUIRER_RECEIVABLE: (False, True),
+    Kind.BANK: (False, True),
+}
+"""Whether the name of such an account has a subject, and a currency."""
 _NAME = re.compile(r"([a-z_]{1,32})(?::([a-z]{3}_[a-z2-7]{24}))?(?::([A-Z]{3}))?")
 
 
@@ -93,6 +100,11 @@ def merchant_pending(merchant_id: str, currency: str) -> Account:
     return Account(Kind.MERCHANT_PENDING, merchant_id, currency)
 
 
+def acquirer_receivable(currency: str) -> Account:
+    """What was charged to cards and the acquirer owes: negative until it pays."""
+    return Account(Kind.ACQUIRER_RECEIVABLE, None, currency)
+
+
 def bank(currency: str) -> Account:
     """The platform's own bank account: negative by what came in from outside."""
     return Account(Kind.BANK, None, currency)
@@ -105,8 +117,7 @@ def parse(name: str) -> Account | None:
         return None
     account = Account(Kind(match[1]), match[2], match[3])
     shape = (account.subject is not None, account.currency is not None)
-    expected = {Kind.WALLET: (True, False), Kind.MERCHANT_PENDING: (True, True), Kind.BANK: (False, True)}
-    return account if shape == expected[account.kind] else None
+    return account if shape == _SHAPES[account.kind] else None
 
 
 class Balance(BaseModel):

@@ -20,12 +20,15 @@ _RANGE = (_PREFIX, "ENTRY$")
 
 
 class Entry(BaseModel):
-    """One side of a posting as it is kept: `account` is where it stands, `source` paid and `target` got."""
+    """One side of a posting as it is kept: `source` paid and `target` got.
+
+    It stands in the partition of the guarded account whose statement it belongs to, or of neither side.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     posting: str
-    account: str
+    partition: str
     source: str
     target: str
     amount: int
@@ -37,7 +40,7 @@ class Entry(BaseModel):
     @property
     def id(self) -> str:
         """An opaque id that leads to the entry without an index."""
-        return "ent_" + ids.pack(self.account, self.created_at, self.posting)
+        return "ent_" + ids.pack(self.partition, self.created_at, self.posting)
 
 
 class JournalEntry(Resource):
@@ -56,8 +59,8 @@ class JournalEntry(Resource):
 
 
 def shown(entry: Entry, account: str | None = None) -> JournalEntry:
-    """The entry from the point of view of an account, by default the one in whose partition it stands."""
-    viewed = account or entry.account
+    """The entry from the point of view of an account, by default the one it stands with or that got it."""
+    viewed = account or (entry.partition if entry.partition == entry.source else entry.target)
     incoming = entry.target == viewed
     return JournalEntry(
         id=entry.id,
@@ -73,15 +76,15 @@ def shown(entry: Entry, account: str | None = None) -> JournalEntry:
     )
 
 
-def _key(account: str, created_at: str, posting: str) -> Key:
-    return {"pk": account, "sk": f"{_PREFIX}{created_at}#{posting}"}
+def _key(partition: str, created_at: str, posting: str) -> Key:
+    return {"pk": partition, "sk": f"{_PREFIX}{created_at}#{posting}"}
 
 
 def record(entry: Entry) -> Write:
     """Write an entry, once."""
     return put(
         TABLE,
-        _key(entry.account, entry.created_at, entry.posting),
+        _key(entry.partition, entry.created_at, entry.posting),
         entry.model_dump(mode="json"),
         ABSENT,
         refused=lambda _: Conflict(f"posting {entry.posting} exists"),

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
-from chassis import ids
+from chassis import ids, paging
 from chassis.writes import Write
 from ledger import balances, journal
 from ledger.accounts import Account
 from ledger.money import MAX_AMOUNT
 from ledger.reasons import PERMITTED, UNCONDITIONAL, Reason
+
+SPREAD = 16
+"""Over how many partitions the entries between two unguarded accounts are spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Posting:
 
     def __post_init__(self) -> None:
         """Refuse a movement that the allowlist does not know: a defect of ours, never a caller's."""
-        if PERMITTED[self.reason] != (self.source.kind, self.target.kind):
+        if (self.source.kind, self.target.kind) not in PERMITTED[self.reason]:
             raise ValueError(f"{self.reason} moves no money from {self.source.kind} to {self.target.kind}")
         if not 1 <= self.amount <= MAX_AMOUNT:
             raise ValueError(f"{self.amount} is not an amount")
@@ -79,11 +82,12 @@ def _give(posting: Posting) -> Write:
 
 
 def entries(posting: Posting) -> tuple[journal.Entry, ...]:
-    """One journal entry for each guarded account; it names the other side too."""
+    """One journal entry for each guarded account, or a single one when there is none; it names both sides."""
+    guarded = [str(account) for account in (posting.source, posting.target) if account.guarded]
     return tuple(
         journal.Entry(
             posting=posting.id,
-            account=str(account),
+            partition=partition,
             source=str(posting.source),
             target=str(posting.target),
             amount=posting.amount,
@@ -92,6 +96,10 @@ def entries(posting: Posting) -> tuple[journal.Entry, ...]:
             reference=posting.reference,
             created_at=posting.at,
         )
-        for account in (posting.source, posting.target)
-        if account.guarded
+        for partition in guarded or [_spread(posting)]
     )
+
+
+def _spread(posting: Posting) -> str:
+    """Where the entry of two unguarded accounts stands: in one of many partitions, so that none is hot."""
+    return f"{posting.target}#{paging.shard_of(posting.id, SPREAD)}"

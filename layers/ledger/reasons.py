@@ -10,6 +10,8 @@ class Kind(StrEnum):
     """Guarded: a customer's e-wallet."""
     MERCHANT_PENDING = "merchant_pending"
     """Unguarded: captured for a merchant, not settled yet."""
+    ACQUIRER_RECEIVABLE = "acquirer_receivable"
+    """Unguarded: charged to cards, and owed to the platform by its acquirer."""
     BANK = "bank"
     """Unguarded: the platform's own bank account, where money from outside arrives."""
 
@@ -23,17 +25,23 @@ class Reason(StrEnum):
 
     DEPOSIT = "deposit"
     TRANSFER = "transfer"
+    TOPUP = "topup"
     PAYMENT = "payment"
     REFUND = "refund"
 
 
-PERMITTED: dict[Reason, tuple[Kind, Kind]] = {
-    Reason.DEPOSIT: (Kind.BANK, Kind.WALLET),
-    Reason.TRANSFER: (Kind.WALLET, Kind.WALLET),
-    Reason.PAYMENT: (Kind.WALLET, Kind.MERCHANT_PENDING),
-    Reason.REFUND: (Kind.MERCHANT_PENDING, Kind.WALLET),
+PERMITTED: dict[Reason, frozenset[tuple[Kind, Kind]]] = {
+    Reason.DEPOSIT: frozenset({(Kind.BANK, Kind.WALLET)}),
+    Reason.TRANSFER: frozenset({(Kind.WALLET, Kind.WALLET)}),
+    Reason.TOPUP: frozenset({(Kind.ACQUIRER_RECEIVABLE, Kind.WALLET)}),
+    Reason.PAYMENT: frozenset(
+        {(Kind.WALLET, Kind.MERCHANT_PENDING), (Kind.ACQUIRER_RECEIVABLE, Kind.MERCHANT_PENDING)}
+    ),
+    Reason.REFUND: frozenset(
+        {(Kind.MERCHANT_PENDING, Kind.WALLET), (Kind.MERCHANT_PENDING, Kind.ACQUIRER_RECEIVABLE)}
+    ),
 }
 """Reason -> the kinds (from, to) between which it may move money; nothing else may move."""
 
-UNCONDITIONAL = frozenset({Reason.REFUND})
+UNCONDITIONAL = frozenset({Reason.REFUND, Reason.TOPUP})
 """Reasons whose credit posts whatever the account's status: it belongs to an operation accepted before."""

@@ -15,7 +15,8 @@ from typing import Any
 
 from chassis import clock, ids
 from chassis.config import ConfigurationError, settings
-from chassis.service import Schedule, Service
+from chassis.service import Service
+from chassis.sources import Schedule
 
 TICK_SECONDS = 60.0
 

@@ -1,0 +1,56 @@
+"""The acquirer, as payments ask it: each question under the attempt id that was stored before it."""
+
+from acquiring import vault
+from acquiring.acquirer import Approved, Card, DeclineCode, Declined, NotFound, Outcome, Unknown, connector
+from chassis.errors import NotFound as NoSuchThing
+from functions.payments.records import Pending, StoredPayment
+
+
+def card_of(merchant_id: str, card_id: str) -> Card:
+    """The merchant's card with its number. Raises the problem NotFound for any other."""
+    card = vault.reveal(merchant_id, card_id)
+    if card is None:
+        raise NoSuchThing(f"there is no card {card_id}")
+    return card
+
+
+def authorize(payment: StoredPayment, card: Card) -> Outcome:
+    """Reserve the amount, or take it at once for an automatic capture."""
+    return connector().authorize(
+        payment.latest.attempt_id,
+        card,
+        payment.amount,
+        payment.currency,
+        capture=payment.capture == "automatic",
+    )
+
+
+def perform(payment: StoredPayment, pending: Pending) -> Outcome:
+    """Capture, void or refund; doing it again under the same attempt id has no second effect."""
+    charge = payment.latest.attempt_id
+    match pending.kind:
+        case "capture":
+            return connector().capture(pending.attempt_id, charge, pending.amount)
+        case "refund":
+            return connector().refund(pending.attempt_id, charge, pending.amount)
+        case "void":
+            return connector().void(charge)
+    raise ValueError(f"a pending {pending.kind} cannot be done again: the card's number is not at hand")
+
+
+def find_out(payment: StoredPayment, pending: Pending) -> Outcome:
+    """How a question ended whose answer was lost.
+
+    An authorization that the acquirer does not know is voided before it is called a failure: the acquirer
+    then refuses that attempt id for ever, so a charge that arrives late finds the door closed. What follows
+    an authorization was accepted, so it is done now.
+    """
+    if pending.kind == "void":
+        return perform(payment, pending)
+    found = connector().lookup(pending.attempt_id)
+    if not isinstance(found, NotFound):
+        return found
+    if pending.kind != "authorize":
+        return perform(payment, pending)
+    voided = connector().void(pending.attempt_id)
+    return Declined(DeclineCode.PROCESSING_ERROR) if isinstance(voided, Approved) else Unknown()

@@ -1,0 +1,113 @@
+"""How payments, their attempts and their refunds are kept."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chassis.auth import FeePlan
+from functions.payments.shapes import (
+    CancellationReason,
+    CaptureMode,
+    Payment,
+    Refund,
+    RefundStatus,
+    Source,
+    Status,
+)
+
+
+class StoredAttempt(BaseModel):
+    """An attempt as it is kept: `key` and `fingerprint` tell a repetition from a new one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    attempt_id: str
+    key: str
+    fingerprint: str
+    source: Source
+    outcome: Status
+    failure_code: str | None = None
+    created_at: str
+
+
+class Pending(BaseModel):
+    """What the acquirer was asked and has not answered yet; stored before it is asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["authorize", "capture", "void", "refund"]
+    attempt_id: str
+    """The acquirer's idempotency key of this very operation; of a void, the attempt that it ends."""
+    amount: int
+    resolve_at: str = ""
+    """When whoever asked must be done, or dead, so that others may find out."""
+    cancellation_reason: CancellationReason | None = None
+    refund_id: str | None = None
+
+
+class StoredPayment(BaseModel):
+    """A payment as it is kept; `version` 0 is not kept yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    merchant_id: str
+    order_id: str
+    status: Status
+    amount: int
+    currency: str
+    capture: CaptureMode
+    captured: int = 0
+    refunded: int = 0
+    refunds: int = 0
+    """How many."""
+    fee_plan: FeePlan
+    """The merchant's when the order was first attempted."""
+    fee: int = 0
+    attempts: tuple[StoredAttempt, ...]
+    failure_code: str | None = None
+    cancellation_reason: CancellationReason | None = None
+    description: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+    entries: tuple[str, ...] = ()
+    created_at: str
+    updated_at: str
+    expires_at: str | None = None
+    pending: Pending | None = None
+    version: int = 0
+
+    @property
+    def refundable(self) -> int:
+        """What was captured and is neither refunded nor being refunded."""
+        reserved = self.pending.amount if self.pending and self.pending.kind == "refund" else 0
+        return self.captured - self.refunded - reserved
+
+    @property
+    def latest(self) -> StoredAttempt:
+        """The attempt that decided the status."""
+        return self.attempts[-1]
+
+    def shown(self) -> Payment:
+        """The payment as the API shows it."""
+        kept = self.model_dump(exclude={"merchant_id", "version", "pending"})
+        return Payment(**kept, source=self.latest.source, refundable=self.refundable)
+
+
+class StoredRefund(BaseModel):
+    """A refund as it is kept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    order_id: str
+    status: RefundStatus = "succeeded"
+    amount: int
+    currency: str
+    reason: str | None = None
+    failure_code: str | None = None
+    created_at: str
+    entry: str | None = None
+    fingerprint: str
+
+    def shown(self) -> Refund:
+        """The refund as the API shows it."""
+        return Refund(**self.model_dump(exclude={"fingerprint"}))

@@ -1,0 +1,1 @@
+"""Funds a wallet from a bank card."""

@@ -1,0 +1,75 @@
+"""How a charge comes to an end: by the acquirer's answer, or by finding out when that was lost."""
+
+import math
+from collections.abc import Iterable
+from datetime import datetime
+
+from acquiring.acquirer import Outcome, Unknown
+from chassis import clock, events, store
+from chassis.events import Message
+from chassis.sources import Change, each
+from chassis.writes import Exists
+from functions.topups import gateway, model, table
+from functions.topups.model import Resolution, Status, StoredTopup
+from ledger.posting import post
+
+QUEUE = "topup-resolutions"
+
+
+class StillUnknown(Exception):
+    """The acquirer cannot tell yet: the message comes again, and ends in the dead-letter queue."""
+
+
+def concluded(asked: StoredTopup, outcome: Outcome) -> StoredTopup:
+    """The top-up after the acquirer's answer, committed with its credit; as it is while there is none."""
+    if isinstance(outcome, Unknown):
+        return asked
+    after = model.concluded(asked, outcome, clock.now())
+    credit = post(model.credit_posting(after)) if after.status is Status.SUCCEEDED else ()
+    try:
+        store.commit(table.save(after), *credit)
+    except Exists as existing:
+        # Whoever was faster asked the same acquirer about the same attempt.
+        return table.parsed(existing.item)
+    return after
+
+
+def resolve(question: Resolution) -> None:
+    """Find out what became of the charge. Raises StillUnknown while nobody can tell."""
+    topup = table.topup(question.topup_id)
+    if topup is None or topup.status is not Status.PROCESSING:
+        return
+    if _seconds_until_due(topup) > 0:
+        # Whoever asked may still be at work on it.
+        events.send([_reminder(topup)])
+        return
+    outcome = gateway.find_out(topup)
+    if isinstance(outcome, Unknown):
+        raise StillUnknown(topup.attempt_id)
+    concluded(topup, outcome)
+
+
+def reminders(changes: Iterable[Change]) -> list[Message]:
+    """A reminder for every top-up that has just begun to wait."""
+    return each(changes, _reminders_of)
+
+
+def _reminders_of(change: Change) -> list[Message]:
+    has_begun = change.old is None and change.new is not None and change.new["status"] == Status.PROCESSING
+    return [_reminder(table.parsed(change.new))] if has_begun and change.new else []
+
+
+def remind_all() -> int:
+    """Send a reminder for every top-up that waits, as if it had just begun to; returns how many."""
+    messages = [_reminder(topup) for topup in table.waiting()]
+    events.send(messages)
+    return len(messages)
+
+
+def _reminder(topup: StoredTopup) -> Message:
+    delay = min(max(0, _seconds_until_due(topup)), events.MAX_DELAY_SECONDS)
+    return Message(QUEUE, Resolution(topup_id=topup.id), delay_seconds=delay)
+
+
+def _seconds_until_due(topup: StoredTopup) -> int:
+    return math.ceil((datetime.fromisoformat(topup.resolve_at) - clock.now()).total_seconds())

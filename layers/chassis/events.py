@@ -1,0 +1,119 @@
+"""Owns events on their way out: messages as values, their ids, and the packing and sending to queues."""
+
+import random
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from chassis import aws, clock, ids, observe
+from chassis.config import queue_name
+from chassis.errors import Unavailable
+from chassis.store import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, DEADLINE_SECONDS
+
+# Amazon SQS API Reference, SendMessageBatch: ten entries, and 1 MiB for one message as for all of a call
+# (256 KiB until August 2025). Ours are far below a kilobyte, and 256 KiB is what every engine takes.
+BATCH_MESSAGES: Final = 10
+BATCH_BYTES: Final = 256 * 1024
+MAX_DELAY_SECONDS: Final = 900
+
+_Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message for a declared queue, delivered no sooner than its delay; a value until it is sent."""
+
+    queue: str
+    body: BaseModel
+    delay_seconds: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what SQS would refuse, and the embedded engine would not."""
+        if not 0 <= self.delay_seconds <= MAX_DELAY_SECONDS:
+            raise ValueError(f"a delay is 0 to {MAX_DELAY_SECONDS} seconds, not {self.delay_seconds}")
+
+
+def event_id(table: str, key: Mapping[str, str], version: int, kind: str) -> str:
+    """The id of what one version of a record tells: the same however often it is told."""
+    return ids.derive(
+        "evt", table, *(part for name in sorted(key) for part in (name, key[name])), str(version), kind
+    )
+
+
+def send(messages: Iterable[Message]) -> None:
+    """Hand over every message at least once, in no promised order.
+
+    Raises Unavailable when a queue has not taken all of them in time: some may have arrived, and sending
+    the same ones again is what the consumers expect. A message that no queue would take is a ValueError.
+    """
+    entries: dict[str, list[_Entry]] = {}
+    for message in messages:
+        mine = entries.setdefault(message.queue, [])
+        mine.append(_entry(message, len(mine)))
+    for queue, waiting in entries.items():
+        url = queue_url(queue)
+        for batch in _packed(waiting):
+            _send_until_deadline(url, batch)
+
+
+def _entry(message: Message, number: int) -> _Entry:
+    body = message.body.model_dump_json()
+    if len(body.encode()) > BATCH_BYTES:
+        raise ValueError(f"a message for {message.queue} has more than {BATCH_BYTES} bytes")
+    return {"Id": str(number), "MessageBody": body, "DelaySeconds": message.delay_seconds}
+
+
+def _packed(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
+    batch: list[_Entry] = []
+    total = 0
+    for entry in entries:
+        size = len(entry["MessageBody"].encode())
+        if batch and (len(batch) == BATCH_MESSAGES or total + size > BATCH_BYTES):
+            yield batch
+            batch, total = [], 0
+        batch.append(entry)
+        total += size
+    if batch:
+        yield batch
+
+
+def _send_until_deadline(url: str, batch: list[_Entry]) -> None:
+    """Send one batch, and again with full jitter what of it the queue did not take."""
+    started = clock.monotonic()
+    tries = 0
+    while batch := _refused(url, batch):
+        ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**tries)
+        pause = random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
+        if clock.monotonic() + pause - started > DEADLINE_SECONDS:
+            raise Unavailable
+        tries += 1
+        observe.meter().retries += 1
+        clock.sleep(pause)
+
+
+def _refused(url: str, batch: list[_Entry]) -> list[_Entry]:
+    """Send a batch; returns the entries that are to be sent again."""
+    try:
+        answer = aws.client("sqs").send_message_batch(QueueUrl=url, Entries=batch)
+    except aws.FAILURES as error:
+        if not aws.is_transient(error):
+            raise
+        return batch
+    failed = {entry["Id"]: entry for entry in answer.get("Failed", ())}
+    for entry in failed.values():
+        if entry.get("SenderFault"):  # the message itself is at fault: no repetition would help
+            raise ValueError(f"a queue refuses a message: {entry['Code']}")
+    return [entry for entry in batch if entry["Id"] in failed]
+
+
+def queue_url(queue: str) -> str:
+    """The address of a declared queue, asked for once."""
+    return _url(aws.client("sqs"), queue_name(queue))
+
+
+@lru_cache(maxsize=64)
+def _url(sqs: Any, name: str) -> str:
+    return str(sqs.get_queue_url(QueueName=name)["QueueUrl"])

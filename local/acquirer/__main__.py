@@ -1,0 +1,44 @@
+"""The command that runs the sandbox acquirer: `python -m local.acquirer --port P --state DIR`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from local.acquirer.book import Book
+from local.acquirer.server import Acquirer
+from local.ports import LOOPBACK
+
+PATIENCE_SECONDS = 1
+"""Of a stop with those who are being kept waiting on purpose."""
+
+
+def main() -> int:
+    """Serve on the loopback address until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m local.acquirer", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="port to bind on the loopback address")
+    parser.add_argument("--state", type=Path, required=True, help="folder of the book")
+    parser.add_argument("--slow-seconds", type=float, default=1.0, help="of the slow card (%(default)s)")
+    parser.add_argument("--late-seconds", type=float, default=2.0, help="of the late card (%(default)s)")
+    options = parser.parse_args()
+    options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    book = Book(options.state, options.late_seconds)
+    uvicorn.run(
+        Acquirer(book, options.slow_seconds),
+        host=LOOPBACK,
+        port=options.port,
+        access_log=False,
+        log_level="warning",
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=PATIENCE_SECONDS,
+    )
+    book.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
