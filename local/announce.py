@@ -52,7 +52,7 @@ def announce(console: Console, system: System, sandbox: Sandbox | None) -> None:
     else:
         operator = "the one in TAEL_PLATFORM_KEY"
     facts = {
-        "API": f"{system.url}  (reference: {system.url}/docs)",
+        "API": f"{system.url}  (described in {system.url}/openapi.json)",
         "Engine": system.engine_kind.value,
         "State": str(system.state.path),
         "Logs": str(system.state.logs),

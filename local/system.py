@@ -145,4 +145,5 @@ def _start_http(
         ["runtime.http", *services, *where],
         environment,
         Logs(stdout=opened.logs / "http.jsonl", stderr=opened.logs / "http.log"),
+        keep_fds=(opened.lock_fd,),
     )

@@ -36,9 +36,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def engine(system: System) -> Iterator[System]:
-    """The same system, with this process's own `chassis` connected to its engine."""
+    """The same system, with this process's own `chassis` connected to its engine while a module runs."""
     before = dict(os.environ)
     os.environ.update(system.environment)
     _reconnect()

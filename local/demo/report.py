@@ -65,7 +65,9 @@ def tell_table(console: Console, plan: Plan, ending: Ending) -> None:
     orders = [*ending.paid, *ending.refused, *guests]
     table.add_row("orders", *_figures(orders), style="bold", end_section=True)
     table.add_row("waiting: refunds", *_figures(refunds))
+    console.print()
     console.print(table)
+    console.print()
 
 
 def _figures(amounts: Sequence[int]) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from local.demo.plan import Loan, Payment, make_plan
 from local.demo.report import pounds
 from local.demo.rows import DATA, Row, read_rows
 from local.errors import LocalError
+from local.system import running
 from tests.local.bank import Bank
 
 
@@ -96,6 +97,14 @@ def console() -> Console:
     return Console(file=io.StringIO(), width=200)
 
 
+@pytest.fixture
+def morning(tmp_path: Path) -> Path:
+    """The first hours of the shop: enough for every check to have something to look at."""
+    path = tmp_path / "morning.csv"
+    path.write_text("".join(DATA.read_text().splitlines(keepends=True)[:60]))
+    return path
+
+
 @contextmanager
 def telling(monkeypatch: pytest.MonkeyPatch, bank: Bank) -> Iterator[None]:
     monkeypatch.setattr(story, "Api", lambda url, key: bank.api())
@@ -123,6 +132,14 @@ def test_the_story_adds_up(monkeypatch: pytest.MonkeyPatch, console: Console) ->
     assert [figure.strip() for figure in figures["waiting: refunds"]] == ["43", "£3,580.58"]
 
 
+def test_the_story_of_a_morning_adds_up_on_a_real_system(
+    tmp_path: Path, console: Console, morning: Path
+) -> None:
+    with running(tmp_path / "state") as system:
+        story.tell(console, system.url, system.platform_key, morning)
+    assert "Every penny is accounted for." in printed(console)
+
+
 def test_every_creation_is_repeatable(
     monkeypatch: pytest.MonkeyPatch, console: Console, morning: Path
 ) -> None:
@@ -135,14 +152,6 @@ def test_every_creation_is_repeatable(
         if request.method == "POST" and not request.url.path.endswith("/deposits"):
             bodies[request.headers["Idempotency-Key"]].add((request.url.path, request.content))
     assert {len(sent) for sent in bodies.values()} == {1}
-
-
-@pytest.fixture
-def morning(tmp_path: Path) -> Path:
-    """The first hours of the shop: enough for every check to have something to look at."""
-    path = tmp_path / "morning.csv"
-    path.write_text("".join(DATA.read_text().splitlines(keepends=True)[:60]))
-    return path
 
 
 @pytest.mark.parametrize(
