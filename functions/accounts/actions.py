@@ -63,15 +63,22 @@ def _unguarded_entries(name: str, query: PageQuery) -> Page[JournalEntry]:
 
 
 def get_entry(principal: Principal, entry_id: str) -> JournalEntry:
-    """A journal entry of an account of the caller's."""
+    """A journal entry, from the side of an account of the caller's."""
     entry = journal.find(entry_id)
     if entry is None:
         raise NotFound("there is no such entry")
-    account = accounts.parse(entry.account)
-    balance = accounts.read(account) if account else None
-    if balance is None or not principal.owns(balance.holder):
-        raise NotFound("there is no such entry")
-    return journal.shown(entry)
+    for name in (entry.account, entry.source, entry.target):
+        account = accounts.parse(name)
+        if account is not None and _owns(principal, account):
+            return journal.shown(entry, name)
+    raise NotFound("there is no such entry")
+
+
+def _owns(principal: Principal, account: Account) -> bool:
+    if not account.guarded:
+        return principal.owns(account.subject or "")
+    balance = accounts.read(account)
+    return balance is not None and principal.owns(balance.holder)
 
 
 def trial_balance() -> TrialBalance:

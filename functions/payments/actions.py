@@ -36,16 +36,17 @@ def pay(principal: Principal, intent: Intent, order_id: str, order: NewPayment) 
     """
     merchant = principal.acting_merchant
     at = clock.now()
-    stored: StoredPayment | None = None
+    # Without a fee plan there can be no new attempt, but there may be an earlier one to answer with.
+    stored = None if order.currency in merchant.fees else table.payment(merchant.id, order_id)
     for _ in range(RACES):
+        earlier = model.earlier_attempt(stored, intent) if stored else None
+        if stored and earlier:
+            return _replay(stored, earlier, intent)
         attempted = model.attempt(stored, merchant, order_id, order, intent=intent, at=at)
         try:
             return _execute(attempted, principal.only_holder)
         except Exists as existing:
             stored = StoredPayment.model_validate(existing.item)
-        earlier = model.earlier_attempt(stored, intent)
-        if earlier is not None:
-            return _replay(stored, earlier, intent)
     raise _too_busy(order_id)
 
 

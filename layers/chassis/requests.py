@@ -116,5 +116,7 @@ def _problem(error: ValidationError, place: Place) -> Problem:
 
 def _pointer(location: tuple[str | int, ...]) -> str:
     """A JSON pointer, RFC 6901, section 3."""
-    escaped = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    # Pydantic marks an error in a mapping's key, and not in its value, by one more part.
+    parts = (str(part) for part in location if part != "[key]")
+    escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
     return "".join(f"/{part}" for part in escaped)[:MAX_POINTER_LENGTH]
