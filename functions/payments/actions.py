@@ -211,8 +211,9 @@ def list_refunds(principal: Principal, order_id: str, query: PageQuery) -> Page[
     """The refunds of a payment, newest first."""
     merchant_id = principal.acting_merchant.id
     _payment(merchant_id, order_id)
-    refunds = [refund.shown() for refund in table.refunds(merchant_id, order_id, limit=model.MAX_REFUNDS)]
-    return paging.of_few(refunds, query, key=lambda refund: f"{refund.created_at}#{refund.id}")
+    refunds = (refund.shown() for refund in table.refunds(merchant_id, order_id, limit=model.MAX_REFUNDS))
+    listing = f"{merchant_id}/{order_id}/refunds"
+    return paging.of_few(listing, refunds, query, key=lambda refund: f"{refund.created_at}#{refund.id}")
 
 
 def get_refund(principal: Principal, order_id: str, refund_id: str) -> Refund:

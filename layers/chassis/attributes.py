@@ -60,7 +60,8 @@ def _size(typed: Mapping[str, Any]) -> int:
         case "S":
             return len(value.encode())
         case "N":
-            return len(value.strip("-0")) // 2 + 2
+            digits = len(value.strip("-0"))
+            return int((digits + 1) // 2 + 1 + value.startswith("-"))
         case "M":
             return 3 + len(value) + size(value)
         case "L":

@@ -11,7 +11,7 @@ from chassis.observe import Meter
 from chassis.operations import Reply
 from chassis.writes import Exists, Write
 from functions.payments import actions, table
-from functions.payments.model import NewPayment, Payment, Status, WalletSource
+from functions.payments.shapes import NewPayment, Payment, Status, WalletSource
 from tests.conftest import Shop
 from tests.functions.inside import Faulty, Inside, Time, conflict, everything, lost
 

@@ -1,6 +1,7 @@
 """The payments table: which keys a payment writes, and what stands in the way of a write."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 
@@ -10,11 +11,11 @@ from chassis.operations import Intent
 from chassis.paging import SHARDS
 from chassis.writes import Exists, Write
 from functions.payments import model, table
-from functions.payments.model import NewPayment, StoredPayment, WalletSource
+from functions.payments.shapes import NewPayment, StoredPayment, WalletSource
 from ledger.posting import post
 
 MERCHANT = "mer_" + "a" * 24
-AT = "2026-11-23T09:30:00.000000Z"
+AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
 
 def payment(order_id: str, wallet: str = "a", merchant_id: str = MERCHANT) -> StoredPayment:
@@ -26,7 +27,7 @@ def payment(order_id: str, wallet: str = "a", merchant_id: str = MERCHANT) -> St
 
 def writes(order_id: str, wallet: str) -> list[Write]:
     made = payment(order_id, wallet)
-    return [table.save(made), *post(model.payment_posting(made))]
+    return [table.save(made), *post(model.capture_posting(made))]
 
 
 def keys(order_id: str, wallet: str) -> set[tuple[str, ...]]:

@@ -11,7 +11,7 @@ from chassis.observe import Meter
 from chassis.writes import Exists, update
 from functions.wallets import actions
 from functions.wallets.model import NewDeposit, NewTransfer, NewWallet
-from ledger import accounts
+from ledger import accounts, balances
 from ledger.accounts import BalanceLimit
 from tests.conftest import Shop
 from tests.functions.inside import Answer, Faulty, Inside, Time, conflict, everything, lost
@@ -150,7 +150,7 @@ def test_no_wallet_holds_more_than_the_limit(
     shop: Shop, caller: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wallet, other = shop.wallet(900), shop.wallet(500)
-    monkeypatch.setattr(accounts, "MAX_BALANCE", 1000)
+    monkeypatch.setattr(balances, "MAX_BALANCE", 1000)
     assert send(caller, other, wallet, 100, "just fits").status == 201
     too_much = send(caller, other, wallet, 1, "a penny more")
     assert (too_much.status, too_much.code) == (409, "balance_limit")
