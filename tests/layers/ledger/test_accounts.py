@@ -1,0 +1,192 @@
+"""Accounts have one name each, and a guarded balance refuses with the error that says why."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chassis import ids, store
+from chassis.errors import Conflict, InsufficientFunds, NotFound, Problem
+from chassis.writes import Write, update
+from ledger import accounts
+from ledger.accounts import (
+    Account,
+    AccountClosed,
+    AccountFrozen,
+    Balance,
+    BalanceLimit,
+    CurrencyMismatch,
+    bank,
+    credit,
+    debit,
+    merchant_pending,
+    parse,
+    wallet,
+)
+from ledger.money import DECIMALS, MAX_BALANCE
+from ledger.reasons import Kind
+
+Change = Callable[[Account, int, str, str | None], Write]
+HOLDER = "mer_" + "h" * 24
+NOBODYS = wallet("wal_" + "z" * 24)
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=24, max_size=24)
+CODES = st.sampled_from(sorted(DECIMALS))
+ACCOUNTS = (
+    NAMES.map(lambda name: wallet(f"wal_{name}"))
+    | CODES.map(bank)
+    | st.builds(merchant_pending, NAMES.map(lambda name: f"mer_{name}"), CODES)
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(account=ACCOUNTS)
+def test_a_name_leads_back_to_its_account(account: Account) -> None:
+    assert parse(str(account)) == account
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "wallet",
+        "wallet:",
+        "wallet:wal_short",
+        f"wallet:wal_{'a' * 24}:GBP",
+        f"wallet:wal_{'A' * 24}",
+        f"wallet:wal_{'a' * 24}\n",
+        f" wallet:wal_{'a' * 24}",
+        "bank",
+        f"bank:mer_{'a' * 24}:GBP",
+        "bank:gbp",
+        "bank::GBP",
+        "bank:GBP#",
+        f"merchant_pending:mer_{'a' * 24}",
+        "merchant_pending:GBP",
+        "fees:GBP",
+        "é",
+        "\ud800",
+    ],
+    ids=str.__repr__,
+)
+def test_what_no_account_is_called_leads_nowhere(name: str) -> None:
+    assert parse(name) is None
+
+
+def test_only_a_guarded_account_has_a_balance_item() -> None:
+    assert wallet("wal_x").guarded
+    assert not bank("GBP").guarded
+    assert not merchant_pending("mer_x", "GBP").guarded
+    assert wallet("wal_x").key == {"pk": "wallet:wal_x", "sk": "ACCOUNT"}
+    assert Account(Kind.BANK, None, "GBP") == bank("GBP")
+
+
+@pytest.fixture
+def account(engine: object) -> Account:
+    """An open wallet with nothing on it."""
+    opened = wallet(ids.random("wal"))
+    store.commit(accounts.open_account(opened, "GBP", HOLDER))
+    return opened
+
+
+def plant(account: Account, **attributes: str | int) -> None:
+    store.commit(update(accounts.TABLE, account.key, refused=lambda _: KeyError(), assign=attributes))
+
+
+def held_by(account: Account) -> int:
+    balance = accounts.read(account)
+    assert balance is not None
+    return balance.available
+
+
+def test_an_opened_account_is_empty_active_and_its_holders(account: Account) -> None:
+    assert accounts.read(account) == Balance(
+        currency="GBP", status="active", holder=HOLDER, available=0, held=0
+    )
+    assert accounts.read(NOBODYS) is None
+
+
+def test_an_account_is_opened_once(account: Account) -> None:
+    plant(account, available=7)
+    with pytest.raises(Conflict):
+        store.commit(accounts.open_account(account, "EUR", "platform"))
+    assert held_by(account) == 7
+
+
+def test_a_debit_takes_all_there_is_and_not_a_penny_more(account: Account) -> None:
+    plant(account, available=10)
+    store.commit(debit(account, 4, "GBP", HOLDER))
+    with pytest.raises(InsufficientFunds):
+        store.commit(debit(account, 7, "GBP", HOLDER))
+    store.commit(debit(account, 6, "GBP", None))
+    assert held_by(account) == 0
+
+
+def test_what_is_held_cannot_be_spent(account: Account) -> None:
+    plant(account, available=1, held=9)
+    with pytest.raises(InsufficientFunds):
+        store.commit(debit(account, 2, "GBP", HOLDER))
+
+
+def test_a_credit_goes_up_to_the_limit_and_not_a_penny_beyond(account: Account) -> None:
+    plant(account, available=MAX_BALANCE - 5)
+    store.commit(credit(account, 5, "GBP", HOLDER))
+    with pytest.raises(BalanceLimit):
+        store.commit(credit(account, 1, "GBP", HOLDER))
+    assert held_by(account) == MAX_BALANCE
+
+
+REFUSALS: list[tuple[str, str, str | None, type[Problem] | None, type[Problem] | None]] = [
+    # status, currency, holder -> what a debit of 1 and a credit of 1 mean, with 10 on the account
+    ("active", "GBP", HOLDER, None, None),
+    ("active", "GBP", None, None, None),
+    ("active", "EUR", HOLDER, CurrencyMismatch, CurrencyMismatch),
+    ("active", "GBP", "mer_other", NotFound, NotFound),
+    ("frozen", "GBP", HOLDER, AccountFrozen, None),
+    ("frozen", "EUR", HOLDER, CurrencyMismatch, CurrencyMismatch),
+    ("closed", "GBP", HOLDER, AccountClosed, AccountClosed),
+    ("closed", "GBP", "mer_other", NotFound, NotFound),
+    ("frozen", "EUR", "mer_other", NotFound, NotFound),
+]
+
+
+@pytest.mark.parametrize(("status", "currency", "holder", "debited", "credited"), REFUSALS)
+def test_a_refusal_says_why_without_a_read(
+    account: Account,
+    *,
+    status: str,
+    currency: str,
+    holder: str | None,
+    debited: type[Problem] | None,
+    credited: type[Problem] | None,
+) -> None:
+    plant(account, available=10, status=status)
+    for write, expected in (
+        (debit(account, 1, currency, holder), debited),
+        (credit(account, 1, currency, holder), credited),
+    ):
+        before = held_by(account)
+        assert type(refusal(write)) is (expected or type(None))
+        assert (held_by(account) == before) == (expected is not None)
+
+
+def refusal(write: Write) -> Problem | None:
+    try:
+        store.commit(write)
+    except Problem as problem:
+        return problem
+    return None
+
+
+@pytest.mark.parametrize("change", [debit, credit])
+def test_an_account_that_is_not_there_is_not_found(engine: object, change: Change) -> None:
+    assert type(refusal(change(NOBODYS, 1, "GBP", None))) is NotFound
+
+
+def test_a_stranger_learns_nothing_of_the_account(account: Account) -> None:
+    plant(account, available=10, status="frozen")
+    missing = refusal(debit(NOBODYS, 1, "EUR", "mer_other"))
+    found = refusal(debit(account, 1, "EUR", "mer_other"))
+    assert missing is not None
+    assert found is not None
+    assert found.detail.replace(str(account.subject), "") == missing.detail.replace(str(NOBODYS.subject), "")
