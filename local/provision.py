@@ -19,7 +19,7 @@ def main() -> None:
 
 def provision() -> None:
     """Create the tables that are missing; in the cloud only check, for the deployed stack owns them."""
-    dynamodb = aws.client("dynamodb")
+    dynamodb = aws.administrator("dynamodb")
     existing = {table.name: _describe(dynamodb, table) for table in TABLES}
     missing = [table for table in TABLES if existing[table.name] is None]
     if missing and settings().engine is Engine.AWS:

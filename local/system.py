@@ -1,4 +1,4 @@
-"""A whole system on one machine: engine, tables and HTTP services, started and stopped together."""
+"""A whole system on one machine: engine, tables, services and schedules, started and stopped together."""
 
 import os
 import time
@@ -19,9 +19,11 @@ from local.process import Logs
 from local.secrets import Secrets
 
 STAGE = "local"
+SERVICES = tuple(f"functions.{name}.app" for name in CAPABILITIES)
 PROVISION_SECONDS = 60.0
 START_SECONDS = 30.0
 DRAIN_SECONDS = 30.0
+"""Time for what is under way: requests, or the run of a schedule."""
 SUPERVISION_SECONDS = 0.2
 
 
@@ -56,7 +58,7 @@ def running(
     engine: EngineKind = EngineKind.EMBEDDED,
     workers: int = 1,
 ) -> Iterator[System]:
-    """Start a system and stop it in the end: HTTP first, so that it drains, then the engine.
+    """Start a system and stop it in the end: HTTP first, so that it drains, the engine last.
 
     Port 0 takes a free one.
     """
@@ -77,6 +79,9 @@ def _start(stack: ExitStack, folder: Path, port: int, choice: EngineKind, worker
     # The services need their tables at the first request, not at the start: so both go on at once.
     provision = _start_provision(opened, environment)
     stack.callback(provision.kill)
+    # Its first tick comes after a minute, so nothing waits for it to be ready.
+    schedules = _start_schedules(opened, environment)
+    stack.callback(schedules.stop, DRAIN_SECONDS)
     http = _start_http(opened, environment, port, workers)
     stack.callback(http.stop, DRAIN_SECONDS)
     url = f"http://{LOOPBACK}:{port}"
@@ -91,7 +96,7 @@ def _start(stack: ExitStack, folder: Path, port: int, choice: EngineKind, worker
         secrets=kept,
         state=opened,
         environment=environment,
-        children=(embedded.child, http) if embedded else (http,),
+        children=(*((embedded.child,) if embedded else ()), http, schedules),
     )
 
 
@@ -135,14 +140,23 @@ def _await_provision(child: process.Child) -> None:
         raise LocalError(f"The tables could not be provisioned{child.last_words()} The log is {child.log}.")
 
 
+def _start_schedules(opened: state.State, environment: Mapping[str, str]) -> process.Child:
+    return process.start(
+        "The scheduler",
+        ["runtime.schedules", *SERVICES],
+        environment,
+        Logs(stdout=opened.logs / "schedules.jsonl", stderr=opened.logs / "schedules.log"),
+        keep_fds=(opened.lock_fd,),
+    )
+
+
 def _start_http(
     opened: state.State, environment: Mapping[str, str], port: int, workers: int
 ) -> process.Child:
-    services = [f"functions.{name}.app" for name in CAPABILITIES]
     where = ["--host", LOOPBACK, "--port", str(port), "--workers", str(workers)]
     return process.start(
         "The HTTP server",
-        ["runtime.http", *services, *where],
+        ["runtime.http", *SERVICES, *where],
         environment,
         Logs(stdout=opened.logs / "http.jsonl", stderr=opened.logs / "http.log"),
         keep_fds=(opened.lock_fd,),

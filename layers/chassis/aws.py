@@ -18,13 +18,24 @@ POOL_CONNECTIONS = 64
 @lru_cache(maxsize=8)
 def client(service: str) -> Any:
     """The shared, thread-safe client of one service (boto3 has no types of its own, hence Any)."""
-    configuration = Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
-        max_pool_connections=POOL_CONNECTIONS,
-        retries={"total_max_attempts": 1},
-        tcp_keepalive=True,
+    return _connect(
+        service,
+        Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS,
+            max_pool_connections=POOL_CONNECTIONS,
+            retries={"total_max_attempts": 1},
+            tcp_keepalive=True,
+        ),
     )
+
+
+def administrator(service: str) -> Any:
+    """A client for making tables and the like: with botocore's own patience, for nobody waits for it."""
+    return _connect(service, Config())
+
+
+def _connect(service: str, configuration: Config) -> Any:
     chosen = settings()
     if chosen.engine is Engine.LOCALSTACK:
         from localstack_client.session import Session  # noqa: PLC0415 - the cloud's images don't carry it

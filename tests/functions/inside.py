@@ -4,8 +4,9 @@ import contextlib
 import importlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -90,6 +91,11 @@ class Time:
     def sleep(self, seconds: float) -> None:
         self.naps += 1
         self.seconds += seconds
+
+
+def days_later(monkeypatch: pytest.MonkeyPatch, days: float) -> None:
+    """Set the calendar of this process so many days ahead."""
+    monkeypatch.setattr(clock, "now", lambda: datetime.now(UTC) + timedelta(days=days))
 
 
 class Faulty:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 Schema = dict[str, Any]
+NUL, SURROGATE = "nul \x00", "half of a pair \ud800"
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,22 @@ def valid_body(model: type[BaseModel]) -> Any:
 def bad_bodies(model: type[BaseModel]) -> Iterator[Bad]:
     """The valid body with one thing wrong: every member missing, of other types, and out of range."""
     schema = model.model_json_schema()
-    return _bad(schema, schema.get("$defs", {}), "")
+    return _bad_objects(schema, schema.get("$defs", {}), "")
+
+
+def bad_numbers(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Members that are integers, each with a text that JSON calls a number and we do not call an amount."""
+    schema = model.model_json_schema()
+    for name, member in schema["properties"].items():
+        if _resolved(member, schema.get("$defs", {})).get("type") == "integer":
+            for text in ("1e3", "1E3", "1.0", "12.50", "1" * 5_000, "0x10", "01", "+1", "1_000", "NaN"):
+                yield name, text
 
 
 def _resolved(schema: Schema, definitions: Schema) -> Schema:
     for option in schema.get("anyOf", ()):
         if option.get("type") != "null":
-            return _resolved({**option, "nullable": True}, definitions)
+            return _resolved({**schema, "anyOf": (), **option, "nullable": True}, definitions)
     if "$ref" in schema:
         return {**schema, **definitions[schema["$ref"].rpartition("/")[2]]}
     return schema
@@ -46,6 +56,8 @@ def _valid(schema: Schema, definitions: Schema) -> Any:
         case {"examples": [example, *_]} | {"const": example} | {"enum": [example, *_]}:
             return example
         case {"patternProperties": _}:
+            return {"note": "x"}
+        case {"type": "object"}:
             return {}
     return schema["minimum"]
 
@@ -57,6 +69,7 @@ def _bad(schema: Schema, definitions: Schema, pointer: str) -> Iterator[Bad]:
         yield Bad(value, pointer)
     match kind:
         case "integer":
+            # For an amount these are zero, negative ones, and 10^12 + 1.
             for value in (schema["minimum"] - 1, -1, -(10**30), schema["maximum"] + 1, 10**30):
                 yield Bad(value, pointer)
         case "string":
@@ -81,7 +94,7 @@ def _of_other_types(kind: str, *, nullable: bool) -> Iterator[Any]:
 
 def _bad_texts(schema: Schema) -> Iterator[str]:
     yield "x" * (schema.get("maxLength", 10_000) + 1)
-    yield from ["", "\x00", "tab\there", "line\n"]
+    yield from ["", NUL, "tab\there", "line\n"]
     if not schema.get("maxLength"):  # it is one of a few words, or has a form of its own
         yield from ["ZZZ", "gbp", "nonsense", "wal_", "24:00", "GBP\n"]
 
@@ -97,13 +110,26 @@ def _bad_objects(schema: Schema, definitions: Schema, pointer: str) -> Iterator[
 
 
 def _bad_maps(schema: Schema, definitions: Schema) -> Iterator[Any]:
-    (value,) = schema["patternProperties"].values()
-    resolved = _resolved(value, definitions)
-    good = "x" if resolved["type"] == "string" else _valid(resolved, definitions)
-    for name in ("", "\x00", "x" * 41):
+    """Maps with a bad name, too many names, or a bad value."""
+    names = _resolved(schema["propertyNames"], definitions)
+    (value,) = schema.get("patternProperties", {}).values() or [schema.get("additionalProperties")]
+    value = _resolved(value, definitions)
+    good = "x" if value.get("type") == "string" else _valid(value, definitions)
+    for name in ("", NUL, "x" * (names.get("maxLength", 3) + 1)):
         yield {name: good}
     yield {f"{number}": good for number in range(schema["maxProperties"] + 1)}
     for bad in _bad(value, definitions, ""):
         # The value of a map may be an empty text.
         if bad.body != "":
             yield {"USD": bad.body}
+
+
+def with_text_in_the_place_of_texts(body: Any, text: str) -> Iterator[Any]:
+    """The body with one of its texts at a time, member names included, replaced."""
+    if isinstance(body, dict):
+        for name in body:
+            yield {**{other: body[other] for other in body if other != name}, text: body[name]}
+            for value in with_text_in_the_place_of_texts(body[name], text):
+                yield {**body, name: value}
+    elif isinstance(body, str):
+        yield text

@@ -1,60 +1,20 @@
 """What many clients do at the same moment has the effect that it would have one after the other."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from threading import Barrier
-from typing import Any
 
 import httpx
 import pytest
 
 from tests.conftest import Shop, new_key
+from tests.journeys.together import CLIENTS, codes, everything, together
 
-CLIENTS = 32
-Call = Callable[[], httpx.Response]
-
-
-def together(calls: list[Call], clients: int = CLIENTS) -> list[httpx.Response]:
-    """Make the calls with so many clients, all of which begin at the same moment."""
-    start = Barrier(clients)
-
-    def client(number: int) -> list[httpx.Response]:
-        start.wait()
-        return [call() for call in calls[number::clients]]
-
-    with ThreadPoolExecutor(clients) as pool:
-        return [answer for answers in pool.map(client, range(clients)) for answer in answers]
-
-
-def codes(answers: list[httpx.Response]) -> Counter[int]:
-    return Counter(answer.status_code for answer in answers)
-
-
-def everything(shop: Shop, path: str, **query: Any) -> Iterator[dict[str, Any]]:
-    cursor: str | None = None
-    while True:
-        more = {"cursor": cursor} if cursor else {}
-        page = shop.http.get(path, params={"limit": 100, **query, **more}).json()
-        yield from page["data"]
-        cursor = page["next_cursor"]
-        if cursor is None:
-            return
-
-
-@pytest.fixture(autouse=True)
-def _money_is_neither_made_nor_lost(platform: httpx.Client) -> Iterator[None]:
-    yield
-    total = platform.get("/v1/ledger/trial-balance").json()
-    assert total["balanced"], total
-    assert all(currency["total"] == 0 for currency in total["data"])
-
+pytestmark = pytest.mark.usefixtures("money_is_neither_made_nor_lost")
 
 def test_a_wallet_that_covers_fifty_of_two_hundred_payments_pays_exactly_fifty(shop: Shop) -> None:
     wallet = shop.wallet(50 * 100)
 
-    answers = together([partial(shop.pay, f"{order}", wallet, 100) for order in range(200)])
+    answers = together([partial(shop.pay, f"{order}", wallet, 100) for order in range(200)], CLIENTS)
 
     assert codes(answers) == {201: 50, 402: 150}
     assert {a.json()["code"] for a in answers if a.status_code == 402} == {"insufficient_funds"}
@@ -70,7 +30,7 @@ def test_sixty_four_identical_payments_have_one_effect_and_one_answer(
 ) -> None:
     wallet = shop.wallet(10_000)
 
-    answers = together([lambda: shop.pay("1", wallet, 100, headers=headers)] * 64, clients=64)
+    answers = together([lambda: shop.pay("1", wallet, 100, headers=headers)] * 64)
 
     assert codes(answers) == {201: 64}
     assert len({answer.text for answer in answers}) == 1
@@ -87,7 +47,7 @@ def test_sixty_four_identical_payments_without_the_money_are_one_refusal(
     shop: Shop, headers: dict[str, str]
 ) -> None:
     wallet = shop.wallet(99)
-    answers = together([lambda: shop.pay("1", wallet, 100, headers=headers)] * 64, clients=64)
+    answers = together([lambda: shop.pay("1", wallet, 100, headers=headers)] * 64)
     assert codes(answers) == {402: 64}
     assert len(shop.http.get("/v1/payments/1").json()["attempts"]) == 1
 
@@ -116,7 +76,7 @@ def test_three_hundred_crossing_transfers_conserve_the_sum(shop: Shop) -> None:
     one, other = shop.wallet(1_000), shop.wallet(1_000)
     ways = [(one, other, 7), (other, one, 11)]
 
-    answers = together([partial(transfer, shop, *ways[n % 2], new_key()) for n in range(300)])
+    answers = together([partial(transfer, shop, *ways[n % 2], new_key()) for n in range(300)], CLIENTS)
 
     assert codes(answers).keys() <= {201, 402}
     made = [answer.json() for answer in answers if answer.status_code == 201]
@@ -136,7 +96,7 @@ TWINS = 20
 def test_twenty_identical_transfers_move_the_money_once(shop: Shop) -> None:
     one, other = shop.wallet(1_000), shop.wallet()
     headers = new_key()
-    answers = together([lambda: transfer(shop, one, other, 100, headers)] * TWINS, clients=TWINS)
+    answers = together([lambda: transfer(shop, one, other, 100, headers)] * TWINS)
     assert codes(answers) == {201: TWINS}
     assert len({answer.text for answer in answers}) == 1
     assert (shop.available(one), shop.available(other)) == (900, 100)
@@ -147,7 +107,7 @@ def test_twenty_identical_openings_open_one_wallet(shop: Shop) -> None:
     headers = new_key()
     body = {"owner": "customer", "currency": "GBP"}
     answers = together(
-        [lambda: shop.http.post("/v1/wallets", json=body, headers=headers)] * TWINS, clients=TWINS
+        [lambda: shop.http.post("/v1/wallets", json=body, headers=headers)] * TWINS
     )
     assert codes(answers) == {201: TWINS}
     assert len({answer.text for answer in answers}) == 1
@@ -158,7 +118,7 @@ def test_twenty_identical_deposits_credit_once(shop: Shop) -> None:
     wallet = shop.wallet()
     body = {"amount": 100, "currency": "GBP", "reference": "line 1"}
     path = f"/v1/wallets/{wallet}/deposits"
-    answers = together([lambda: shop.platform.post(path, json=body)] * TWINS, clients=TWINS)
+    answers = together([lambda: shop.platform.post(path, json=body)] * TWINS)
     assert codes(answers) == {201: TWINS}
     assert shop.available(wallet) == 100
 
@@ -174,7 +134,7 @@ def test_twenty_identical_onboardings_make_one_merchant_whose_key_is_shown_once(
         "settlement_delay_days": 0,
     }
     answers = together(
-        [lambda: platform.post("/v1/merchants", json=body, headers=headers)] * TWINS, clients=TWINS
+        [lambda: platform.post("/v1/merchants", json=body, headers=headers)] * TWINS
     )
     assert codes(answers) == {201: TWINS}
     assert len({answer.json()["id"] for answer in answers}) == 1
@@ -184,6 +144,6 @@ def test_twenty_identical_onboardings_make_one_merchant_whose_key_is_shown_once(
 
 def test_many_new_api_keys_at_once_leave_two_live_ones(shop: Shop) -> None:
     path = f"/v1/merchants/{shop.id}/api-keys"
-    answers = together([lambda: shop.http.post(path, headers=new_key())] * TWINS, clients=TWINS)
+    answers = together([lambda: shop.http.post(path, headers=new_key())] * TWINS)
     assert codes(answers) == {201: 1, 409: TWINS - 1}
     assert len(list(everything(shop, path))) == 2

@@ -35,6 +35,7 @@ def test_a_wallet_pays_in_its_own_currency_alone(new_shop: Callable[..., Shop]) 
     shop = new_shop(fees={"USD": {"basis_points": 0, "fixed": 0}})
     pounds = shop.wallet(1000)
     assert problem(shop.pay("1", pounds, 100, currency="USD")) == MISMATCH
+    assert problem(shop.authorize("1", pounds, 100, currency="USD")) == MISMATCH
     assert problem(send(shop, pounds, shop.wallet(), currency="USD")) == MISMATCH
     assert problem(send(shop, pounds, shop.wallet(currency="USD"))) == MISMATCH
     assert problem(deposit(shop, pounds, currency="USD")) == MISMATCH

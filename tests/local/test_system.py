@@ -14,6 +14,8 @@ from local.errors import LocalError
 from local.ports import answers
 from local.system import System, running
 
+AT_ONCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 LIST_TABLES = """
 from chassis import aws
 print(*aws.client("dynamodb").list_tables()["TableNames"])
@@ -51,11 +53,23 @@ def test_a_system_lives_and_dies_as_a_whole(tmp_path: Path) -> None:
 
         lost_sandbox_keys_are_replaced(system)
 
+        the_scheduler_stops_at_once(system)
+
         http = system.children[1]
         http.process.kill()
+        http.process.wait(PATIENCE_SECONDS)
         with pytest.raises(LocalError, match=r"The HTTP server was ended by SIGKILL.*http\.log"):
             system.supervise()
     assert not answers(system.engine_url, "/_ministack/health")
+
+
+def the_scheduler_stops_at_once(system: System) -> None:
+    """It waits for its next minute, and hears SIGTERM then too; without it the system is not whole."""
+    *_, scheduler = system.children
+    scheduler.stop(AT_ONCE_SECONDS)
+    with pytest.raises(LocalError, match=r"The scheduler (ended with exit code 0|was ended by SIGTERM)"):
+        system.supervise()
+    assert scheduler.log.read_text() == ""
 
 
 def lost_sandbox_keys_are_replaced(system: System) -> None:

@@ -70,7 +70,7 @@ def test_a_transfer_has_an_entry_in_each_statement_and_the_holder_of_its_caller(
     made, movement = transfer(only_holder=INTENT.principal)
     assert len(set(made.entries)) == 2
     assert (movement.holder, movement.reference) == (INTENT.principal, made.id)
-    debit, credit, *entries = post(movement)
+    credit, debit, *entries = post(movement)
     assert (debit.add["available"], credit.add["available"]) == (-1000, 1000)
     assert {entry.key["pk"] for entry in entries} == {f"wallet:{ONE}", f"wallet:{OTHER}"}
 

@@ -225,4 +225,4 @@ def test_a_request_that_no_operation_took_has_a_line_too(capsys: pytest.CaptureF
     service = f"nobody-{uuid.uuid4()}"
     report(service, RequestRecord("req-1", status=404, outcome="not_found"), Meter())
     line = only_line(capsys)
-    assert (line["operation"], line.get("principal"), line["service"]) == ("unknown", None, service)
+    assert (line["operation"], line["principal"], line["service"]) == ("unknown", "anonymous", service)

@@ -7,24 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis import ids, store
-from chassis.errors import Conflict, InsufficientFunds, NotFound, Problem
+from chassis.errors import Conflict
 from chassis.writes import Write, update
 from ledger import accounts
 from ledger.accounts import (
     Account,
-    AccountClosed,
-    AccountFrozen,
     Balance,
-    BalanceLimit,
-    CurrencyMismatch,
     bank,
-    credit,
-    debit,
     merchant_pending,
     parse,
     wallet,
 )
-from ledger.money import DECIMALS, MAX_BALANCE
+from ledger.money import DECIMALS
 from ledger.reasons import Kind
 
 Change = Callable[[Account, int, str, str | None], Write]
@@ -111,82 +105,3 @@ def test_an_account_is_opened_once(account: Account) -> None:
     with pytest.raises(Conflict):
         store.commit(accounts.open_account(account, "EUR", "platform"))
     assert held_by(account) == 7
-
-
-def test_a_debit_takes_all_there_is_and_not_a_penny_more(account: Account) -> None:
-    plant(account, available=10)
-    store.commit(debit(account, 4, "GBP", HOLDER))
-    with pytest.raises(InsufficientFunds):
-        store.commit(debit(account, 7, "GBP", HOLDER))
-    store.commit(debit(account, 6, "GBP", None))
-    assert held_by(account) == 0
-
-
-def test_what_is_held_cannot_be_spent(account: Account) -> None:
-    plant(account, available=1, held=9)
-    with pytest.raises(InsufficientFunds):
-        store.commit(debit(account, 2, "GBP", HOLDER))
-
-
-def test_a_credit_goes_up_to_the_limit_and_not_a_penny_beyond(account: Account) -> None:
-    plant(account, available=MAX_BALANCE - 5)
-    store.commit(credit(account, 5, "GBP", HOLDER))
-    with pytest.raises(BalanceLimit):
-        store.commit(credit(account, 1, "GBP", HOLDER))
-    assert held_by(account) == MAX_BALANCE
-
-
-REFUSALS: list[tuple[str, str, str | None, type[Problem] | None, type[Problem] | None]] = [
-    # status, currency, holder -> what a debit of 1 and a credit of 1 mean, with 10 on the account
-    ("active", "GBP", HOLDER, None, None),
-    ("active", "GBP", None, None, None),
-    ("active", "EUR", HOLDER, CurrencyMismatch, CurrencyMismatch),
-    ("active", "GBP", "mer_other", NotFound, NotFound),
-    ("frozen", "GBP", HOLDER, AccountFrozen, None),
-    ("frozen", "EUR", HOLDER, CurrencyMismatch, CurrencyMismatch),
-    ("closed", "GBP", HOLDER, AccountClosed, AccountClosed),
-    ("closed", "GBP", "mer_other", NotFound, NotFound),
-    ("frozen", "EUR", "mer_other", NotFound, NotFound),
-]
-
-
-@pytest.mark.parametrize(("status", "currency", "holder", "debited", "credited"), REFUSALS)
-def test_a_refusal_says_why_without_a_read(
-    account: Account,
-    *,
-    status: str,
-    currency: str,
-    holder: str | None,
-    debited: type[Problem] | None,
-    credited: type[Problem] | None,
-) -> None:
-    plant(account, available=10, status=status)
-    for write, expected in (
-        (debit(account, 1, currency, holder), debited),
-        (credit(account, 1, currency, holder), credited),
-    ):
-        before = held_by(account)
-        assert type(refusal(write)) is (expected or type(None))
-        assert (held_by(account) == before) == (expected is not None)
-
-
-def refusal(write: Write) -> Problem | None:
-    try:
-        store.commit(write)
-    except Problem as problem:
-        return problem
-    return None
-
-
-@pytest.mark.parametrize("change", [debit, credit])
-def test_an_account_that_is_not_there_is_not_found(engine: object, change: Change) -> None:
-    assert type(refusal(change(NOBODYS, 1, "GBP", None))) is NotFound
-
-
-def test_a_stranger_learns_nothing_of_the_account(account: Account) -> None:
-    plant(account, available=10, status="frozen")
-    missing = refusal(debit(NOBODYS, 1, "EUR", "mer_other"))
-    found = refusal(debit(account, 1, "EUR", "mer_other"))
-    assert missing is not None
-    assert found is not None
-    assert found.detail.replace(str(account.subject), "") == missing.detail.replace(str(NOBODYS.subject), "")

@@ -128,7 +128,7 @@ def test_a_wallet_without_entries_has_an_empty_statement() -> None:
 
 
 @pytest.mark.parametrize(
-    "cursor", ["x", "é", ids.pack("ACCOUNT"), ids.pack("ENTRY$"), paging.cursor(f"{at(0)}#of_a_list")]
+    "cursor", ["x", "é", ids.pack("ACCOUNT"), ids.pack("ENTRY$"), paging.cursor("list", f"{at(0)}#of_a_list")]
 )
 def test_a_cursor_of_no_statement_is_refused(history: tuple[Account, list[str]], cursor: str) -> None:
     with pytest.raises(ValidationFailed):
