@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as NoConnectionError
@@ -92,14 +92,15 @@ def _write_all(writes: Sequence[Write], token: str) -> None:
         counted.write_units += sum(table["CapacityUnits"] for table in answer["ConsumedCapacity"])
 
 
-def _raise_first_reason(error: ClientError, writes: Sequence[Write]) -> None:
+def _raise_first_reason(error: ClientError, writes: Sequence[Write]) -> NoReturn:
     """Raise the business refusal, unless an earlier write met a conflict and its own answer is unknown."""
-    for write, reason in zip(writes, error.response["CancellationReasons"], strict=True):
+    for write, reason in zip(writes, error.response["CancellationReasons"], strict=False):
         if reason["Code"] == "ConditionalCheckFailed":
             found = reason.get("Item")
             raise write.refused(attributes.decode(found) if found else None) from None
         if reason["Code"] != "None":
-            raise error
+            break
+    raise error
 
 
 def _until_deadline(call: Callable[[], Answer]) -> Answer:

@@ -45,9 +45,9 @@ def test_a_float_or_anything_else_cannot_be_stored(value: object) -> None:
         attributes.encode({"a": value})
 
 
-@pytest.mark.parametrize("number", ["1.5", "1E+3", "NaN"])
+@pytest.mark.parametrize("number", ["1.5", "1E-3", "NaN"])
 def test_a_stored_number_that_is_no_integer_is_refused(number: str) -> None:
-    with pytest.raises(ValueError, match="invalid literal"):
+    with pytest.raises(ValueError, match="is not an integer"):
         attributes.decode({"a": {"N": number}})
 
 

@@ -20,7 +20,7 @@ from chassis.writes import ABSENT, Exists, Key, Write, put, update
 from local.system import System
 
 pytestmark = pytest.mark.usefixtures("engine")
-TABLE = "payments"
+TABLE = "wallets"
 KILOBYTE = "x" * 1024
 
 
@@ -44,8 +44,11 @@ def test_a_single_write_costs_its_size_and_one_for_its_list_index() -> None:
     entry = listed("test_observe", "2026", key["pk"])
     assert measured(lambda: store.commit(create(new_key(), **entry))) == Meter(write_calls=1, write_units=2.0)
     assert measured(lambda: store.commit(create(new_key(), x=KILOBYTE))).write_units == 2.0
-    change = update(TABLE, key, refused=Exists, add={"n": 1})
+    change = update(TABLE, key, refused=Exists, assign={"x": "y"})
     assert measured(lambda: store.commit(change)) == Meter(write_calls=1, write_units=1.0)
+    # Doing this twice would differ from doing it once, so it is a transaction.
+    addition = update(TABLE, key, refused=Exists, add={"n": 1})
+    assert measured(lambda: store.commit(addition)) == Meter(write_calls=1, write_units=2.0)
 
 
 def test_a_transactional_write_counts_twice() -> None:
@@ -74,7 +77,9 @@ def test_reads_are_counted_by_call_and_unit() -> None:
     assert measured(lambda: store.get(TABLE, new_key())).read_calls == 1
     assert measured(lambda: store.get_many([(TABLE, key), ("ledger", {**key, "sk": "x"})])).read_calls == 1
     assert measured(lambda: store.get_many([])) == Meter()
-    query = measured(lambda: store.query(TABLE, ("list_pk", "nobody"), ("list_sk", "0", ":"), 5, "list"))
+    query = measured(
+        lambda: store.query(TABLE, ("list_pk", "nobody"), ("list_sk", "0", ":"), limit=5, index="list")
+    )
     assert query.read_calls == 1
 
 

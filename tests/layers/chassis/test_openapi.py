@@ -146,7 +146,7 @@ def test_success_and_every_problem_are_described(service: Service) -> None:
         *("201", "400", "401", "403", "409", "413", "414", "415", "422", "431", "500", "503")
     }
     assert set(found["GET /v1/things/{thing_id}"]["responses"]) == {
-        *("200", "400", "401", "403", "404", "422", "500", "503")
+        *("200", "400", "401", "403", "404", "414", "422", "431", "500", "503")
     }
     assert "`validation_failed`" in made["422"]["description"]
     assert "`idempotency_mismatch`" in made["422"]["description"]

@@ -16,7 +16,7 @@ from chassis.paging import Page, PageQuery
 from chassis.writes import ABSENT, Exists, put
 
 pytestmark = pytest.mark.usefixtures("engine")
-TABLE = "payments"
+TABLE = "wallets"
 LONGEST = 40
 property_of_pages = settings(
     derandomize=True,

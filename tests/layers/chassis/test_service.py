@@ -257,7 +257,7 @@ def test_an_event_that_no_gateway_sends_is_a_problem_too(service: Service, event
 
 def test_health_and_the_document_need_no_key(service: Service) -> None:
     health = answer(service, Request(path="/health"))
-    assert (health.status, health.body) == (200, {"status": "ok", "service": service.name})
+    assert (health.status, health.body) == (200, {"status": "ok", "services": [service.name]})
     document = answer(service, Request(path="/openapi.json"))
     assert (document.status, document.body["openapi"]) == (200, "3.1.0")
 

@@ -12,7 +12,7 @@ from chassis.observe import metered
 from chassis.writes import ABSENT, Exists, Key, Write, put, update
 
 pytestmark = pytest.mark.usefixtures("engine")
-TABLE = "payments"
+TABLE = "wallets"
 
 
 def new_key() -> Key:
@@ -95,7 +95,9 @@ def test_a_query_is_newest_first_from_lower_to_below_upper() -> None:
     store.commit(*[create(new_key(), list_pk=partition, list_sk=sort) for sort in "abcde"])
 
     def query(lower: str, upper: str, limit: int) -> str:
-        items = store.query(TABLE, ("list_pk", partition), ("list_sk", lower, upper), limit, index="list")
+        items = store.query(
+            TABLE, ("list_pk", partition), ("list_sk", lower, upper), limit=limit, index="list"
+        )
         return "".join(item["list_sk"] for item in items)
 
     assert query("a", "z", 9) == "edcba"

@@ -22,7 +22,7 @@ from chassis.observe import metered
 from chassis.writes import ABSENT, Exists, Key, Write, at_least, put, update
 
 pytestmark = pytest.mark.usefixtures("engine", "time")
-TABLE = "payments"
+TABLE = "wallets"
 Send = Callable[[], Any]
 Fault = Callable[[Send], Any]
 

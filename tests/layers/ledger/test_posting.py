@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chassis import ids, store
-from chassis.errors import InsufficientFunds, NotFound, Problem
+from chassis.errors import Conflict, InsufficientFunds, NotFound, Problem
 from chassis.paging import PageQuery
 from ledger import accounts, journal
 from ledger.accounts import Account, BalanceLimit, CurrencyMismatch
@@ -71,8 +71,8 @@ def test_guarded_sides_alone_are_written_each_with_its_entry() -> None:
     assert written(deposited) == [balance, (str(WALLET), f"ENTRY#{AT}#{deposited.id}")]
     moved = posting(Reason.TRANSFER, WALLET, OTHER)
     assert written(moved) == [
-        balance,
         other,
+        balance,
         (str(WALLET), f"ENTRY#{AT}#{moved.id}"),
         (str(OTHER), f"ENTRY#{AT}#{moved.id}"),
     ]
@@ -103,6 +103,8 @@ class Wallet:
     history: list[int] = field(default_factory=list)
 
     def refuses(self, movement: Posting, amount: int) -> type[Problem] | None:
+        if movement.reason is Reason.REFUND:
+            return None if self.exists and self.currency == movement.currency else Conflict
         if not self.exists or movement.holder not in {None, self.holder}:
             return NotFound
         if self.currency != movement.currency:
@@ -135,6 +137,7 @@ def movement_of(move: tuple[Reason, int, int, int, str, str | None], wallets: li
         Reason.DEPOSIT: (accounts.bank(currency), mine),
         Reason.TRANSFER: (mine, wallets[second].account),
         Reason.PAYMENT: (mine, accounts.merchant_pending(SHOP, currency)),
+        Reason.REFUND: (accounts.merchant_pending(SHOP, currency), mine),
     }
     return posting(reason, *sides[reason], amount=amount, currency=currency, holder=holder)
 
@@ -142,7 +145,8 @@ def movement_of(move: tuple[Reason, int, int, int, str, str | None], wallets: li
 def apply(movement: Posting, wallets: list[Wallet]) -> None:
     """Try the movement; it has to end as the model says, and then the model moves too."""
     by_account = {wallet.account: wallet for wallet in wallets}
-    sides = [(movement.source, -movement.amount), (movement.target, movement.amount)]
+    # The side that is credited is judged first.
+    sides = [(movement.target, movement.amount), (movement.source, -movement.amount)]
     touched = [(by_account[account], amount) for account, amount in sides if account.guarded]
     reasons = (wallet.refuses(movement, amount) for wallet, amount in touched)
     expected = next((reason for reason in reasons if reason), type(None))

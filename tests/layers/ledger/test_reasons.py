@@ -51,10 +51,11 @@ def test_a_movement_is_what_the_allowlist_permits_or_an_error(
             move(reason, source, target)
 
 
-def test_money_never_comes_from_a_merchant_nor_goes_back_to_the_bank() -> None:
+def test_money_leaves_a_merchant_as_a_refund_only_and_never_goes_back_to_the_bank() -> None:
     permitted = [movement for movement in EVERY_MOVEMENT if PERMITTED[movement[0]] == movement[1:]]
     assert permitted == [
         (Reason.DEPOSIT, Kind.BANK, Kind.WALLET),
         (Reason.TRANSFER, Kind.WALLET, Kind.WALLET),
         (Reason.PAYMENT, Kind.WALLET, Kind.MERCHANT_PENDING),
+        (Reason.REFUND, Kind.MERCHANT_PENDING, Kind.WALLET),
     ]
