@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-CAPABILITIES = ("merchants", "wallets", "payments", "cards", "accounts")
+CAPABILITIES = ("merchants", "wallets", "payments", "cards", "topups", "accounts")
 """Every capability: a folder under `functions/`, an image, and a service of its own."""
 
 
@@ -87,13 +87,20 @@ TABLES = (
         indexes=(LIST_INDEX, Index("due", "due_pk", "due_sk")),
     ),
     Table("vault", writer="functions.cards"),
+    Table("topups", writer="functions.topups", indexes=(LIST_INDEX,)),
     Table("ledger", writer="ledger", sort_key=True),
     Table("checkpoints", writer="runtime"),
 )
 
-QUEUES: tuple[Queue, ...] = ()
+QUEUES = (
+    Queue("payment-resolutions", consumer="functions.payments.app.resolve"),
+    Queue("topup-resolutions", consumer="functions.topups.app.resolve"),
+)
 
-STREAMS: tuple[Stream, ...] = ()
+STREAMS = (
+    Stream("payments", handler="functions.payments.app.publish"),
+    Stream("topups", handler="functions.topups.app.publish"),
+)
 
 VAULT_KEY = Key("vault", makers=("cards",), readers=("cards", "payments"))
 KEYS = (VAULT_KEY,)

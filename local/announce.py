@@ -32,6 +32,17 @@ curl -s "$URL/v1/payments/order-1" -H "Authorization: Bearer $KEY" \\
   -H 'Content-Type: application/json' \\
   -d '{"amount": 1250, "currency": "GBP", "source": {"wallet": "'"$WALLET"'"}}'; echo
 
+# Hold £8.00 for another order; when it leaves, capture £6.00 of it and let go of the rest.
+curl -s "$URL/v1/payments/order-2" -H "Authorization: Bearer $KEY" \\
+  -H 'Content-Type: application/json' \\
+  -d '{"amount": 800, "currency": "GBP", "source": {"wallet": "'"$WALLET"'"}, "capture": "manual"}'; echo
+curl -s "$URL/v1/payments/order-2/capture" -H "Authorization: Bearer $KEY" \\
+  -H 'Content-Type: application/json' -d '{"amount": 600}'; echo
+
+# Give £2.50 of the first order back.
+curl -s "$URL/v1/payments/order-1/refunds" -H "Authorization: Bearer $KEY" \\
+  -H 'Idempotency-Key: refund-1' -H 'Content-Type: application/json' -d '{"amount": 250}'; echo
+
 # See what is left.
 curl -s "$URL/v1/wallets/$WALLET" -H "Authorization: Bearer $KEY"; echo
 """
@@ -52,7 +63,7 @@ def announce(console: Console, system: System, sandbox: Sandbox | None) -> None:
     else:
         operator = "the one in TAEL_PLATFORM_KEY"
     facts = {
-        "API": f"{system.url}  (reference: {system.url}/docs)",
+        "API": f"{system.url}  (described at {system.url}/docs)",
         "Engine": system.engine_kind.value,
         "State": str(system.state.path),
         "Logs": str(system.state.logs),

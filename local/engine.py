@@ -40,7 +40,6 @@ class Engine:
             _command(port),
             _environment(state, port),
             Logs.together(log),
-            # It holds the folder's lock until its state is saved, even when `tael` itself is gone.
             keep_fds=(state.lock_fd,),
         )
         engine = cls(child, f"http://{LOOPBACK}:{port}")

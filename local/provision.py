@@ -32,7 +32,7 @@ def provision(
 
 
 def _provision_tables(tables: Sequence[Table], streamed: set[str]) -> None:
-    dynamodb = aws.client("dynamodb", read_timeout_seconds=keys.PATIENCE_SECONDS)
+    dynamodb = aws.administrator("dynamodb")
     existing = {table.name: _describe(dynamodb, table) for table in tables}
     missing = [table for table in tables if existing[table.name] is None]
     if missing and settings().engine is Engine.AWS:

@@ -15,7 +15,11 @@ PRIVATE_FILE = 0o600
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """An opened state folder. Whoever inherits `lock_fd` keeps the folder reserved."""
+    """An opened state folder.
+
+    Children inherit `lock_fd`, and with it the lock: when `tael` itself is killed, the folder stays
+    reserved until the last of them has saved its state and ended.
+    """
 
     path: Path
     lock_fd: int

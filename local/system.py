@@ -21,6 +21,7 @@ from local.process import Logs
 from local.secrets import Secrets
 
 STAGE = "local"
+SERVICES = tuple(f"functions.{name}.app" for name in CAPABILITIES)
 PROVISION_SECONDS = 60.0
 START_SECONDS = 30.0
 DRAIN_SECONDS = 30.0
@@ -36,7 +37,6 @@ PRODUCTION_SECRETS = (
     "TAEL_FINGERPRINT_KEY",
     "TAEL_ACQUIRER_URL",
 )
-SERVICES = [f"functions.{name}.app" for name in CAPABILITIES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +184,7 @@ def _start_http(
         ["runtime.http", *SERVICES, *where],
         environment,
         Logs(stdout=opened.logs / "http.jsonl", stderr=opened.logs / "http.log"),
+        keep_fds=(opened.lock_fd,),
     )
 
 
@@ -201,7 +202,9 @@ def _start_workers(
     for kind, options in commands.items():
         logs = Logs(stdout=opened.logs / f"{kind}.jsonl", stderr=opened.logs / f"{kind}.log")
         command = [f"runtime.{kind}", *SERVICES, *options]
-        child = process.start(f"The worker for {kind}", command, environment, logs)
+        child = process.start(
+            f"The worker for {kind}", command, environment, logs, keep_fds=(opened.lock_fd,)
+        )
         stack.callback(child.stop, DRAIN_SECONDS + STREAM_DRAIN_SECONDS)
         children.append(child)
     return children

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from chassis.errors import ValidationFailed
 from chassis.shapes import Input, Resource, Timestamp, example, text
@@ -53,11 +54,12 @@ class NewMerchant(Input):
     settlement_delay_days: DelayDays
     cut_off: CutOff = "00:00"
 
-    @model_validator(mode="after")
-    def _own_currency_once(self) -> Self:
-        if self.currency in self.fees:
-            raise ValueError("fees holds other currencies than the merchant's own, whose plan is fee")
-        return self
+    @field_validator("fees")
+    @classmethod
+    def _own_currency_once(cls, fees: dict[str, Fee], info: ValidationInfo) -> dict[str, Fee]:
+        if info.data.get("currency") in fees:
+            raise ValueError("holds other currencies than the merchant's own, whose plan is fee")
+        return fees
 
 
 class MerchantPatch(Input):
@@ -65,12 +67,19 @@ class MerchantPatch(Input):
 
     model_config = example(status="suspended")
 
-    name: Name | None = None
-    fee: Fee | None = None
-    fees: Fees | None = None
-    settlement_delay_days: DelayDays | None = None
-    cut_off: CutOff | None = None
-    status: Status | None = None
+    name: Name | SkipJsonSchema[None] = None
+    fee: Fee | SkipJsonSchema[None] = None
+    fees: Fees | SkipJsonSchema[None] = None
+    settlement_delay_days: DelayDays | SkipJsonSchema[None] = None
+    cut_off: CutOff | SkipJsonSchema[None] = None
+    status: Status | SkipJsonSchema[None] = None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _not_null(cls, value: object) -> object:
+        if value is None:
+            raise ValueError("cannot be null: what is to stay is left out")
+        return value
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -166,7 +175,7 @@ def patched(merchant: StoredMerchant, patch: MerchantPatch) -> StoredMerchant:
     if patch.fees and merchant.currency in patch.fees:
         raise ValidationFailed.of("body", "/fees", f"the plan for {merchant.currency} is fee")
     changes = patch.model_dump(
-        exclude_none=True, include={"name", "settlement_delay_days", "cut_off", "status"}
+        exclude_unset=True, include={"name", "settlement_delay_days", "cut_off", "status"}
     )
     own = patch.fee or merchant.fees[merchant.currency]
     others = merchant.fees if patch.fees is None else patch.fees

@@ -4,23 +4,21 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from acquiring.acquirer import CardDeclined, DeclineCode
-from chassis import clock, paging, store
+from chassis import clock, store
 from chassis.auth import Principal
-from chassis.errors import Conflict, InProgress, InsufficientFunds, NotFound, PaymentRequired, Problem
+from chassis.errors import InProgress, InsufficientFunds, PaymentRequired, Problem
 from chassis.operations import Intent, Reply
-from chassis.paging import Page, PageQuery
+from chassis.paging import Page
 from chassis.writes import Exists, Write
 from functions.payments import gateway, model, pending, resolution, table
-from functions.payments.records import StoredAttempt, StoredPayment, StoredRefund
+from functions.payments.records import StoredAttempt, StoredPayment
 from functions.payments.shapes import (
     CancellationReason,
     Capture,
     CardSource,
     NewPayment,
-    NewRefund,
     Payment,
     PaymentQuery,
-    Refund,
     Status,
     WalletSource,
 )
@@ -181,7 +179,7 @@ def _move(
 
     Where the step is to ask the acquirer, it is asked then, and its answer committed too.
     """
-    stored = stored or _payment(merchant_id, order_id)
+    stored = stored or table.existing(merchant_id, order_id)
     for _ in range(RACES):
         taken = step(stored)
         if taken is None:
@@ -192,59 +190,9 @@ def _move(
         except Exists as existing:
             stored = table.parsed(existing.item)
         else:
-            return _asked(table.kept(moved))
+            ended = resolution.asked(table.kept(moved))
+            return Reply(ended.shown(), status=ACCEPTED if ended.pending else None)
     raise _too_busy(order_id)
-
-
-def _asked(payment: StoredPayment) -> Reply[Payment]:
-    if payment.pending is None:
-        return Reply(payment.shown())
-    ended = resolution.concluded(payment, gateway.perform(payment, payment.pending))
-    return Reply(ended.shown(), status=ACCEPTED if ended.pending else None)
-
-
-def refund(principal: Principal, intent: Intent, order_id: str, asked: NewRefund) -> Reply[Refund]:
-    """Give captured money back to who paid it, whatever became of the wallet since."""
-    merchant_id = principal.acting_merchant.id
-    at = clock.now()
-    refund_id = intent.id("ref")
-    stored = _payment(merchant_id, order_id)
-    for _ in range(RACES):
-        try:
-            made = model.new_refund(stored, refund_id, asked, intent.fingerprint, at)
-            return _refund(stored, made, at)
-        except table.Repeated as existing:
-            return _replay_refund(StoredRefund.model_validate(existing.item), intent)
-        except Exists as existing:
-            stored = table.parsed(existing.item)
-        except Conflict:
-            # What is left may be less because this very request was here before.
-            earlier = table.refund(merchant_id, order_id, refund_id)
-            if earlier is None:
-                raise
-            return _replay_refund(earlier, intent)
-    raise _too_busy(order_id)
-
-
-def _refund(stored: StoredPayment, made: StoredRefund, at: datetime) -> Reply[Refund]:
-    """Commit the refund. Raises Repeated when it was made before, Exists when the payment has changed."""
-    merchant_id = stored.merchant_id
-    if model.is_by_wallet(stored):
-        refunded, done = model.refunded(stored, made, at)
-        movement = post(model.refund_posting(stored, done))
-        store.commit(table.create_refund(merchant_id, done), table.save(refunded), *movement)
-        return Reply(done.shown())
-    asked = pending.to_refund(stored, made, at)
-    store.commit(table.create_refund(merchant_id, made), table.save(asked))
-    _asked(table.kept(asked))
-    ended = table.refund(merchant_id, stored.order_id, made.id) or made
-    return Reply(ended.shown(), status=ACCEPTED if ended.status == "pending" else None)
-
-
-def _replay_refund(stored: StoredRefund, intent: Intent) -> Reply[Refund]:
-    intent.check(stored.fingerprint)
-    status = ACCEPTED if stored.status == "pending" else None
-    return Reply(stored.shown(), replayed=True, status=status)
 
 
 def list_payments(principal: Principal, query: PaymentQuery) -> Page[Payment]:
@@ -254,30 +202,7 @@ def list_payments(principal: Principal, query: PaymentQuery) -> Page[Payment]:
 
 def get_payment(principal: Principal, order_id: str) -> Payment:
     """The payment of one of the merchant's orders."""
-    return _payment(principal.acting_merchant.id, order_id).shown()
-
-
-def list_refunds(principal: Principal, order_id: str, query: PageQuery) -> Page[Refund]:
-    """The refunds of a payment, newest first."""
-    merchant_id = principal.acting_merchant.id
-    _payment(merchant_id, order_id)
-    refunds = [refund.shown() for refund in table.refunds(merchant_id, order_id, limit=model.MAX_REFUNDS)]
-    return paging.of_few(refunds, query, key=lambda refund: f"{refund.created_at}#{refund.id}")
-
-
-def get_refund(principal: Principal, order_id: str, refund_id: str) -> Refund:
-    """One refund of a payment."""
-    stored = table.refund(principal.acting_merchant.id, order_id, refund_id)
-    if stored is None:
-        raise NotFound(f"order {order_id} has no refund {refund_id}")
-    return stored.shown()
-
-
-def _payment(merchant_id: str, order_id: str) -> StoredPayment:
-    stored = table.payment(merchant_id, order_id)
-    if stored is None:
-        raise NotFound(f"order {order_id} has no payment")
-    return stored
+    return table.existing(principal.acting_merchant.id, order_id).shown()
 
 
 def _too_busy(order_id: str) -> InProgress:

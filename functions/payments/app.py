@@ -14,7 +14,7 @@ from chassis.operations import Intent, KeyRule, Reply
 from chassis.paging import Page, PageQuery
 from chassis.service import Service
 from chassis.sources import Change
-from functions.payments import actions, resolution, table
+from functions.payments import actions, refunds, resolution, table
 from functions.payments.model import AuthorizationExpired, RefundExceedsCapture
 from functions.payments.shapes import (
     Capture,
@@ -114,19 +114,19 @@ def refund_payment(principal: Principal, intent: Intent, order_id: OrderId, body
     The money goes back to where it came from, also when the wallet is frozen or closed by then. The fee is
     not given back.
     """
-    return actions.refund(principal, intent, order_id, body)
+    return refunds.refund(principal, intent, order_id, body)
 
 
 @service.operation("GET /v1/payments/{order_id}/refunds", access=Access.MERCHANT)
 def list_refunds(principal: Principal, order_id: OrderId, query: PageQuery) -> Page[Refund]:
     """List the refunds of a payment."""
-    return actions.list_refunds(principal, order_id, query)
+    return refunds.list_refunds(principal, order_id, query)
 
 
 @service.operation("GET /v1/payments/{order_id}/refunds/{refund_id}", access=Access.MERCHANT)
 def get_refund(principal: Principal, order_id: OrderId, refund_id: RefundId) -> Refund:
     """Show a refund."""
-    return actions.get_refund(principal, order_id, refund_id)
+    return refunds.get_refund(principal, order_id, refund_id)
 
 
 @service.schedule("expire", every_minutes=1)

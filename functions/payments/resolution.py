@@ -22,11 +22,18 @@ class StillUnknown(Exception):
     """The acquirer cannot tell yet: the message comes again, and ends in the dead-letter queue."""
 
 
-def concluded(asked: StoredPayment, outcome: Outcome) -> StoredPayment:
+def asked(payment: StoredPayment) -> StoredPayment:
+    """The payment after the acquirer was asked what it waits for; any other is as it was."""
+    if payment.pending is None:
+        return payment
+    return concluded(payment, gateway.perform(payment, payment.pending))
+
+
+def concluded(waiting: StoredPayment, outcome: Outcome) -> StoredPayment:
     """The payment after the acquirer's answer, committed; as it is while there is none."""
-    if asked.pending is None or isinstance(outcome, Unknown):
-        return asked
-    after, writes = _conclusion(asked, asked.pending, outcome)
+    if waiting.pending is None or isinstance(outcome, Unknown):
+        return waiting
+    after, writes = _conclusion(waiting, waiting.pending, outcome)
     try:
         store.commit(table.save(after), *writes)
     except Exists as existing:

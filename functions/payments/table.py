@@ -5,6 +5,7 @@ from datetime import datetime
 
 from chassis import clock, paging, store
 from chassis.attributes import Item
+from chassis.errors import NotFound
 from chassis.paging import Page, listed, newest
 from chassis.writes import ABSENT, Exists, Key, Write, equals, put, replace_version
 from functions.payments.records import StoredPayment, StoredRefund
@@ -92,6 +93,14 @@ def payment(merchant_id: str, order_id: str) -> StoredPayment | None:
     """The payment as of now."""
     item = store.get(TABLE, _key(merchant_id, order_id))
     return StoredPayment.model_validate(item) if item else None
+
+
+def existing(merchant_id: str, order_id: str) -> StoredPayment:
+    """The payment as of now. Raises NotFound when the order has none."""
+    found = payment(merchant_id, order_id)
+    if found is None:
+        raise NotFound(f"order {order_id} has no payment")
+    return found
 
 
 def refund(merchant_id: str, order_id: str, refund_id: str) -> StoredRefund | None:

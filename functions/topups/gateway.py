@@ -1,7 +1,7 @@
 """The acquirer, as top-ups ask it: each question under the attempt id that was stored before it."""
 
 from acquiring import vault
-from acquiring.acquirer import Approved, Card, Declined, DeclineCode, NotFound, Outcome, Unknown, connector
+from acquiring.acquirer import Approved, Card, DeclineCode, Declined, NotFound, Outcome, Unknown, connector
 from chassis.errors import NotFound as NoSuchThing
 from functions.topups.model import StoredTopup
 

@@ -1,6 +1,7 @@
 """Owns the form in which values stand in DynamoDB: integers stay integers, and nothing becomes a float."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 # A str, int, bool, None, or a list or dict of them: mypy cannot follow a recursive alias through pydantic.
@@ -39,7 +40,7 @@ def _decode(typed: Mapping[str, Any]) -> Value:
         case "S" | "BOOL":
             return value
         case "N":
-            return int(value)
+            return int(value) if value.isdecimal() else _integer(value)
         case "M":
             return decode(value)
         case "L":
@@ -47,6 +48,13 @@ def _decode(typed: Mapping[str, Any]) -> Value:
         case "NULL":
             return None
     raise TypeError(f"unknown attribute type {kind}")
+
+
+def _integer(text: str) -> int:
+    number = Decimal(text)
+    if number != number.to_integral_value():
+        raise ValueError(f"{text} is not an integer")
+    return int(number)
 
 
 def size(encoded: Mapping[str, Any]) -> int:
@@ -60,7 +68,8 @@ def _size(typed: Mapping[str, Any]) -> int:
         case "S":
             return len(value.encode())
         case "N":
-            return len(value.strip("-0")) // 2 + 2
+            digits = len(value.strip("-0"))
+            return int((digits + 1) // 2 + 1 + value.startswith("-"))
         case "M":
             return 3 + len(value) + size(value)
         case "L":

@@ -120,7 +120,7 @@ def mint(merchant_id: str, key_id: str) -> tuple[str, StoredKey]:
     text = f"sk_{key_id.removeprefix('key_')}_{secrets.token_hex(SECRET_BYTES)}"
     version = settings().current_pepper_version
     digest = _digest(text, version)
-    if digest is None or not _KEY.fullmatch(text):
+    if digest is None or not _KEY.fullmatch(text) or not text[3:].startswith(merchant_id[4:]):
         raise ValueError(f"{key_id} is not a key id of {merchant_id}")
     return text, StoredKey(id=key_id, digest=digest, pepper=version, status="live")
 

@@ -51,13 +51,24 @@ def client(service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) 
 
     Only a long poll has reason to wait longer for its answer than the others.
     """
-    configuration = Config(
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=read_timeout_seconds,
-        max_pool_connections=POOL_CONNECTIONS,
-        retries={"total_max_attempts": 1},
-        tcp_keepalive=True,
+    return _connect(
+        service,
+        Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=read_timeout_seconds,
+            max_pool_connections=POOL_CONNECTIONS,
+            retries={"total_max_attempts": 1},
+            tcp_keepalive=True,
+        ),
     )
+
+
+def administrator(service: str) -> Any:
+    """A client for making tables and the like: with botocore's own patience, for nobody waits for it."""
+    return _connect(service, Config())
+
+
+def _connect(service: str, configuration: Config) -> Any:
     chosen = settings()
     if chosen.engine is Engine.LOCALSTACK:
         from localstack_client.session import Session  # noqa: PLC0415 - the cloud's images don't carry it

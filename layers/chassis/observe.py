@@ -56,7 +56,7 @@ class RequestRecord:
 
     request_id: str
     operation: str = "unknown"
-    principal: str | None = None
+    principal: str = "anonymous"
     status: int = 500
     outcome: str = "internal_error"
     replayed: bool = False

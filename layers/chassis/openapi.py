@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from pydantic import BaseModel, Field
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import WithDefaultSchema
 
 from chassis import errors
 from chassis.auth import Access
@@ -56,6 +57,16 @@ class Described(Protocol):
     operations: list[Operation]
 
 
+class _WithoutNullDefaults(GenerateJsonSchema):
+    """A member that can be left out has no default to tell; null would contradict many of their types."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """Leave out `"default": null`."""
+        if schema.get("default", ...) is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+
 def document(services: Sequence[Described]) -> dict[str, Any]:
     """One OpenAPI 3.1 document for these services; `GET /health` and `/openapi.json` are told once."""
     references, definitions = _schemas(services)
@@ -98,7 +109,9 @@ def _schemas(services: Iterable[Described]) -> tuple[References, dict[str, Any]]
             modes[operation.returns, "serialization"] = None
             if operation.body_model:
                 modes[operation.body_model, "validation"] = None
-    references, definitions = models_json_schema(list(modes), ref_template=_REFERENCE)
+    references, definitions = models_json_schema(
+        list(modes), ref_template=_REFERENCE, schema_generator=_WithoutNullDefaults
+    )
     by_model = {(model, str(mode)): schema for (model, mode), schema in references.items()}
     return by_model, {**_parameter_definitions(services), **definitions.get("$defs", {})}
 

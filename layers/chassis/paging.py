@@ -1,7 +1,7 @@
 """Owns lists: newest first over write-sharded index partitions, one cursor for all shards."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Annotated, Generic, TypeVar
 
@@ -51,22 +51,22 @@ def shard_of(identity: str, shards: int) -> int:
     return int.from_bytes(sha256(identity.encode()).digest()[:2]) % shards
 
 
-def bound(query: PageQuery, lower: str, upper: str) -> str:
-    """The sort key below which the page starts: the cursor's, or `upper` on the first page.
+def bound(query: PageQuery, listing: str, lower: str, upper: str) -> str:
+    """The sort key below which the page of that list starts: the cursor's, or `upper` on the first page.
 
     Raises ValidationFailed for a cursor that is not from this list.
     """
     if query.cursor is None:
         return upper
-    unpacked = ids.unpack(query.cursor, 1)
-    if unpacked is None or not lower <= unpacked[0] < upper:
+    unpacked = ids.unpack(query.cursor, 2)
+    if unpacked is None or unpacked[0] != ids.fingerprint(listing) or not lower <= unpacked[1] < upper:
         raise ValidationFailed.of("query", "/cursor", "is not the next_cursor of an earlier page")
-    return unpacked[0]
+    return unpacked[1]
 
 
-def cursor(sort_key: str) -> str:
-    """The token for going on below that sort key."""
-    return ids.pack(sort_key)
+def cursor(listing: str, sort_key: str) -> str:
+    """The token for going on with that list below that sort key."""
+    return ids.pack(ids.fingerprint(listing), sort_key)
 
 
 def newest(
@@ -80,7 +80,8 @@ def newest(
 
     A filter applies after the read, so a page may be short; `next_cursor` alone tells whether it is the last.
     """
-    before = bound(query, *_LIST_RANGE)
+    listing = f"{table}/{partition}"
+    before = bound(query, listing, *_LIST_RANGE)
     kept: list[Resource] = []
     for _ in range(MAX_ROUNDS):
         found = _merge(table, partition, before, query.limit + 1)
@@ -90,10 +91,10 @@ def newest(
             if resource is not None and keep(resource):
                 kept.append(resource)
             if len(kept) == query.limit:
-                return Page(data=kept, next_cursor=cursor(before) if position < len(found) else None)
+                return Page(data=kept, next_cursor=cursor(listing, before) if position < len(found) else None)
         if len(found) <= query.limit:
             return Page(data=kept, next_cursor=None)
-    return Page(data=kept, next_cursor=cursor(before))
+    return Page(data=kept, next_cursor=cursor(listing, before))
 
 
 def _merge(table: str, partition: str, before: str, limit: int) -> list[Item]:
@@ -108,9 +109,12 @@ def _merge(table: str, partition: str, before: str, limit: int) -> list[Item]:
     return list(newest_first)[:limit]
 
 
-def of_few(resources: list[Resource], query: PageQuery, key: Callable[[Resource], str]) -> Page[Resource]:
-    """A page of a list that is bounded and at hand as a whole; `key` starts with a timestamp."""
-    before = bound(query, *_LIST_RANGE)
-    below = sorted((resource for resource in resources if key(resource) < before), key=key, reverse=True)
-    here = below[: query.limit]
-    return Page(data=here, next_cursor=cursor(key(here[-1])) if len(below) > len(here) else None)
+def of_few(
+    listing: str, resources: Iterable[Resource], query: PageQuery, key: Callable[[Resource], str]
+) -> Page[Resource]:
+    """A page of a list that is at hand as a whole; `key` starts with a timestamp."""
+    before = bound(query, listing, *_LIST_RANGE)
+    below = (resource for resource in resources if key(resource) < before)
+    found = heapq.nlargest(query.limit + 1, below, key=key)
+    here = found[: query.limit]
+    return Page(data=here, next_cursor=cursor(listing, key(here[-1])) if len(found) > len(here) else None)

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -37,7 +38,8 @@ def _intent(
 ) -> Intent:
     if principal is None:
         raise TypeError(f"{operation.name} is public, so nobody could own what it intends")
-    full_path = operation.path.format_map(event["pathParameters"] or {})
+    parameters: dict[str, str] = event["pathParameters"] or {}
+    full_path = operation.path.format_map({name: quote(value, safe="") for name, value in parameters.items()})
     asked = _canonical(body) if body is not None else ""
     return Intent(
         principal=principal.id,
@@ -109,6 +111,8 @@ def _problem(error: ValidationError, place: Place) -> Problem:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return MalformedRequest("the body is not JSON: " + found[0]["msg"].removeprefix("Invalid JSON: "))
+    if place == "body" and not found[0]["loc"] and found[0]["type"].startswith("model_"):
+        return MalformedRequest("the body must be a JSON object")
     faults = tuple(
         Fault(place, _pointer(fault["loc"]), fault["msg"].removeprefix("Value error, "))
         for fault in found[:MAX_FAULTS]
@@ -119,6 +123,7 @@ def _problem(error: ValidationError, place: Place) -> Problem:
 
 def _pointer(location: tuple[str | int, ...]) -> str:
     """A JSON pointer, RFC 6901, section 3."""
-    shown = (_CARD_NUMBER.sub("***", str(part)) for part in located(location))
-    escaped = (part.replace("~", "~0").replace("/", "~1") for part in shown)
+    # Pydantic marks an error in a mapping's key, and not in its value, by one more part.
+    parts = (_CARD_NUMBER.sub("***", str(part)) for part in located(location) if part != "[key]")
+    escaped = (part.replace("~", "~0").replace("/", "~1") for part in parts)
     return "".join(f"/{part}" for part in escaped)[:MAX_POINTER_LENGTH]

@@ -3,9 +3,10 @@
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnectionError
 
 from chassis import attributes, aws, clock, ids, observe
 from chassis.attributes import Item
@@ -42,12 +43,13 @@ def commit(*writes: Write) -> None:
 
     Raises what the first write whose condition fails says it means, and Unavailable when the deadline
     passes in conflicts, throttling or silence. Committing twice by our own retry is impossible: a
-    transaction keeps one ClientRequestToken, a lone write recognises its own operation id.
+    transaction keeps one ClientRequestToken, a lone write recognises its own operation id. A lone write
+    that adds to a number is a transaction too: another's stamp could cover its own before the retry.
     """
     if not 1 <= len(writes) <= TRANSACTION_WRITES:
         raise ValueError(f"a commit takes 1 to {TRANSACTION_WRITES} writes, not {len(writes)}")
     operation = ids.random("op")
-    if len(writes) == 1:
+    if len(writes) == 1 and not writes[0].is_additive:
         write = writes[0].stamped(operation)
         _until_deadline(lambda: _write_one(write, operation))
     else:
@@ -90,14 +92,15 @@ def _write_all(writes: Sequence[Write], token: str) -> None:
         counted.write_units += sum(table["CapacityUnits"] for table in answer["ConsumedCapacity"])
 
 
-def _raise_first_reason(error: ClientError, writes: Sequence[Write]) -> None:
+def _raise_first_reason(error: ClientError, writes: Sequence[Write]) -> NoReturn:
     """Raise the business refusal, unless an earlier write met a conflict and its own answer is unknown."""
-    for write, reason in zip(writes, error.response["CancellationReasons"], strict=True):
+    for write, reason in zip(writes, error.response["CancellationReasons"], strict=False):
         if reason["Code"] == "ConditionalCheckFailed":
             found = reason.get("Item")
             raise write.refused(attributes.decode(found) if found else None) from None
         if reason["Code"] != "None":
-            raise error
+            break
+    raise error
 
 
 def _until_deadline(call: Callable[[], Answer]) -> Answer:
@@ -107,8 +110,8 @@ def _until_deadline(call: Callable[[], Answer]) -> Answer:
     while True:
         try:
             return call()
-        except (ClientError, HTTPClientError) as error:
-            if not _is_transient(error):
+        except (ClientError, HTTPClientError, NoConnectionError) as error:
+            if isinstance(error, ClientError) and not _is_transient(error):
                 raise
             ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**tries)
             pause = random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
@@ -119,9 +122,7 @@ def _until_deadline(call: Callable[[], Answer]) -> Answer:
         clock.sleep(pause)
 
 
-def _is_transient(error: ClientError | HTTPClientError) -> bool:
-    if isinstance(error, HTTPClientError):
-        return True
+def _is_transient(error: ClientError) -> bool:
     if _code(error) == "TransactionCanceledException":
         codes = {reason["Code"] for reason in error.response["CancellationReasons"]}
         return bool(codes & _TRANSIENT)

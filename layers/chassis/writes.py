@@ -73,11 +73,20 @@ class Write:
     assign: Item = field(default_factory=dict)
     add: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def is_additive(self) -> bool:
+        """Whether doing it twice differs from doing it once, should its conditions still hold then."""
+        return bool(set(self.add) - {"version"})
+
     def stamped(self, operation: str) -> "Write":
-        """The same write, leaving its operation id in the item."""
+        """The same write, leaving its operation id in the item, and refused where it is left already."""
         if self.item is not None:
             return replace(self, item={**self.item, OPERATION: operation})
-        return replace(self, assign={**self.assign, OPERATION: operation})
+        return replace(
+            self,
+            assign={**self.assign, OPERATION: operation},
+            conditions=(*self.conditions, Condition(OPERATION, "not", operation)),
+        )
 
     def request(self) -> dict[str, Any]:
         """The parameters of PutItem or UpdateItem, and of their transactional forms."""
@@ -166,6 +175,8 @@ def _term(condition: Condition, names: dict[str, str], values: dict[str, Any]) -
             return f"attribute_not_exists({name})"
         case "present":
             return f"attribute_exists({name})"
+        case "not":
+            return f"(attribute_not_exists({name}) OR {name} <> {_value(condition.value, values)})"
         case "in":
             return f"{name} IN ({', '.join(_value(value, values) for value in condition.value)})"
     return f"{name} {condition.operator} {_value(condition.value, values)}"

@@ -6,23 +6,24 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chassis import store
+from chassis import ids, store
 from chassis.attributes import Item
 from chassis.errors import Conflict, NotFound, ValidationFailed
 from chassis.writes import ABSENT, Condition, Key, Write, equals, one_of, put, update
+from ledger.money import DECIMALS
 from ledger.reasons import GUARDED, Kind
 
 TABLE = "ledger"
 Status = Literal["active", "frozen", "closed"]
 _BALANCE = "ACCOUNT"
-_SHAPES = {
-    Kind.WALLET: (True, False),
-    Kind.MERCHANT_PENDING: (True, True),
-    Kind.ACQUIRER_RECEIVABLE: (False, True),
-    Kind.BANK: (False, True),
+_CURRENCY = "(?P<currency>[A-Z]{3})"
+_NAMES = {
+    Kind.WALLET: re.compile(f"(?P<subject>wal_{ids.ID_PATTERN})"),
+    Kind.MERCHANT_PENDING: re.compile(f"(?P<subject>mer_{ids.ID_PATTERN}):{_CURRENCY}"),
+    Kind.ACQUIRER_RECEIVABLE: re.compile(_CURRENCY),
+    Kind.BANK: re.compile(_CURRENCY),
 }
-"""Whether the name of such an account has a subject, and a currency."""
-_NAME = re.compile(r"([a-z_]{1,32})(?::([a-z]{3}_[a-z2-7]{24}))?(?::([A-Z]{3}))?")
+"""What follows the kind in an account's name."""
 
 
 class AccountFrozen(Conflict):
@@ -112,12 +113,13 @@ def bank(currency: str) -> Account:
 
 def parse(name: str) -> Account | None:
     """The account of that name, or None when no account could have it."""
-    match = _NAME.fullmatch(name)
-    if match is None or match[1] not in set(Kind):
+    kind, _, rest = name.partition(":")
+    match = _NAMES[Kind(kind)].fullmatch(rest) if kind in set(Kind) else None
+    if match is None:
         return None
-    account = Account(Kind(match[1]), match[2], match[3])
-    shape = (account.subject is not None, account.currency is not None)
-    return account if shape == _SHAPES[account.kind] else None
+    named = match.groupdict()
+    account = Account(Kind(kind), named.get("subject"), named.get("currency"))
+    return account if account.currency is None or account.currency in DECIMALS else None
 
 
 class Balance(BaseModel):

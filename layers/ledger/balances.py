@@ -8,6 +8,7 @@ from ledger.accounts import (
     Account,
     AccountClosed,
     AccountFrozen,
+    Balance,
     BalanceLimit,
     CurrencyMismatch,
 )
@@ -54,9 +55,7 @@ def credit(account: Account, amount: int, currency: str, holder: str | None) -> 
     """Give money to a guarded account that is open (frozen ones may receive), up to the balance limit."""
 
     def refused(found: Item | None) -> Problem:
-        return _common_refusal(account, found, currency, holder) or BalanceLimit(
-            f"{account} would hold more than {MAX_BALANCE} minor units"
-        )
+        return _common_refusal(account, found, currency, holder) or _beyond_limit(account)
 
     return update(
         TABLE,
@@ -69,6 +68,21 @@ def credit(account: Account, amount: int, currency: str, holder: str | None) -> 
     )
 
 
+def require_creditable(
+    account: Account, balance: Balance | None, amount: int, currency: str, holder: str | None
+) -> None:
+    """Raise what a credit would be refused for, judging by a balance just read.
+
+    For money that is about to be taken elsewhere: once it is taken, it is given whatever happens.
+    """
+    found = balance.model_dump() if balance else None
+    refusal = _common_refusal(account, found, currency, holder)
+    if refusal is None and balance is not None and balance.available > MAX_BALANCE - amount:
+        refusal = _beyond_limit(account)
+    if refusal is not None:
+        raise refusal
+
+
 def give_back(account: Account, amount: int, currency: str) -> Write:
     """Credit what an operation accepted earlier owes, whatever became of the account since."""
     return update(
@@ -78,6 +92,10 @@ def give_back(account: Account, amount: int, currency: str) -> Write:
         refused=lambda _: Conflict(f"{account} does not hold {currency}"),
         add={"available": amount},
     )
+
+
+def _beyond_limit(account: Account) -> BalanceLimit:
+    return BalanceLimit(f"{account} would hold more than {MAX_BALANCE} minor units")
 
 
 def _usable(currency: str, holder: str | None) -> tuple[Condition, ...]:

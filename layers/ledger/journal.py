@@ -93,19 +93,20 @@ def record(entry: Entry) -> Write:
 
 def statement(account: Account, query: PageQuery) -> Page[JournalEntry]:
     """A page of a guarded account's entries, newest first, true as of now."""
-    before = paging.bound(query, *_RANGE)
-    items = store.query(TABLE, ("pk", str(account)), ("sk", _PREFIX, before), limit=query.limit + 1)
+    listing = str(account)
+    before = paging.bound(query, listing, *_RANGE)
+    items = store.query(TABLE, ("pk", listing), ("sk", _PREFIX, before), limit=query.limit + 1)
     here = items[: query.limit]
     return Page(
         data=[shown(Entry.model_validate(item)) for item in here],
-        next_cursor=paging.cursor(str(here[-1]["sk"])) if len(items) > len(here) else None,
+        next_cursor=paging.cursor(listing, str(here[-1]["sk"])) if len(items) > len(here) else None,
     )
 
 
 def find(entry_id: str) -> Entry | None:
     """The entry of that id, or None."""
     parts = ids.unpack(entry_id.removeprefix("ent_"), 3)
-    item = store.get(TABLE, _key(*parts)) if parts else None
+    item = store.get(TABLE, _key(*parts)) if parts and all(parts) else None
     return Entry.model_validate(item) if item else None
 
 

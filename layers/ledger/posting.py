@@ -61,11 +61,13 @@ def post(posting: Posting) -> tuple[Write, ...]:
     posting. A wallet has its entry in its own partition, so that its statement is true right after the
     commit; an unguarded account has no item of its own: nothing hot is written.
     """
+    # The credit goes first: when both are refused, "there is no such wallet" is told before "no money",
+    # and a refusal for lack of money, which is stored, means that nothing else was wrong.
     writes = []
-    if posting.source.guarded:
-        writes.append(_take(posting))
     if posting.target.guarded:
         writes.append(_give(posting))
+    if posting.source.guarded:
+        writes.append(_take(posting))
     return (*writes, *(journal.record(entry) for entry in entries(posting)))
 
 

@@ -18,9 +18,17 @@ from urllib.parse import unquote
 
 import uvicorn
 
-from chassis import ids, proxy
+from chassis import ids, observe, proxy
 from chassis.config import ConfigurationError, settings
-from chassis.errors import ContentTooLarge, MalformedRequest, MethodNotAllowed, NotFound, Problem
+from chassis.errors import (
+    ContentTooLarge,
+    InternalError,
+    MalformedRequest,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+)
+from chassis.observe import Meter, RequestRecord
 from chassis.operations import Operation
 from chassis.proxy import Event
 from chassis.service import Service
@@ -41,7 +49,8 @@ class Router:
     """From method and path to the service that has the operation, and to the path's parameters."""
 
     def __init__(self, services: Sequence[Service]) -> None:
-        self._tree: dict[str, Any] = {}
+        # Segment -> the tree below it; below None, a parameter's; at a path's end, "" -> its methods.
+        self._tree: dict[str | None, Any] = {}
         for service in services:
             for operation in service.operations:
                 self._add(service, operation)
@@ -49,7 +58,7 @@ class Router:
     def _add(self, service: Service, operation: Operation) -> None:
         node = self._tree
         for segment in operation.path.strip("/").split("/"):
-            node = node.setdefault("{}" if segment.startswith("{") else segment, {})
+            node = node.setdefault(None if segment.startswith("{") else segment, {})
         node.setdefault("", {}).setdefault(operation.method, (service, operation))
 
     def match(self, method: str, path: str) -> tuple[Service, Operation, dict[str, str]]:
@@ -60,8 +69,8 @@ class Router:
             # A fixed segment wins over a parameter, as in API Gateway.
             if segment in node and segment:
                 node = node[segment]
-            elif "{}" in node and segment:
-                node = node["{}"]
+            elif None in node and segment:
+                node = node[None]
                 values.append(_decoded(segment))
             else:
                 raise NotFound("there is no such route")
@@ -95,18 +104,20 @@ class Gateway:
         """Serve one connection's request (ASGI 3, HTTP only)."""
         if scope["type"] != "http":
             raise TypeError(f"no {scope['type']} here")
-        request_id = ids.random("req")
+        record = RequestRecord(ids.random("req"))
         try:
-            response = await self._respond(scope, receive, request_id)
+            response = await self._respond(scope, receive, record.request_id)
         except Problem as problem:
-            response = _problem(problem, request_id)
+            response = _refuse(record, problem)
+        except Exception as unexpected:  # noqa: BLE001 - whatever it is, the answer is a problem and a log line
+            response = _refuse(record, InternalError(), unexpected)
         await _send(send, response)
 
     async def _respond(self, scope: Scope, receive: Receive, request_id: str) -> Event:
         path = scope["raw_path"].decode("latin-1")
         if scope["method"] == "GET" and path in self._pages:
             return self._pages[path]
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = _headers(scope)
         proxy.bound(f"{path}?{scope['query_string'].decode('latin-1')}", headers)
         body = await _read_body(receive)
         service, operation, parameters = self._router.match(scope["method"], path)
@@ -160,9 +171,26 @@ async def _send(send: Send, response: Event) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _problem(problem: Problem, request_id: str) -> Event:
-    headers = {"Content-Type": "application/problem+json", "X-Request-Id": request_id, **problem.headers}
-    return proxy.response(problem.status, headers, problem.document(request_id))
+def _headers(scope: Scope) -> dict[str, str]:
+    """Header name -> value; one that is given twice is one list of values (RFC 9110, section 5.3)."""
+    headers: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        known = headers.get(name.decode("latin-1"))
+        text = value.decode("latin-1")
+        headers[name.decode("latin-1")] = text if known is None else f"{known}, {text}"
+    return headers
+
+
+def _refuse(record: RequestRecord, problem: Problem, failure: Exception | None = None) -> Event:
+    """Refuse a request that reaches no service, which would leave the log line."""
+    record.status, record.outcome = problem.status, problem.code
+    observe.report("gateway", record, Meter(), failure)
+    headers = {
+        "Content-Type": "application/problem+json",
+        "X-Request-Id": record.request_id,
+        **problem.headers,
+    }
+    return proxy.response(problem.status, headers, problem.document(record.request_id))
 
 
 def application() -> Gateway:
@@ -181,7 +209,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         settings()
-    except ConfigurationError as error:
+        for module in options.services:
+            importlib.import_module(module)
+    except (ConfigurationError, ModuleNotFoundError) as error:
         sys.stderr.write(f"runtime.http cannot start: {error}\n")
         return 2
     os.environ[SERVICES_VARIABLE] = " ".join(options.services)

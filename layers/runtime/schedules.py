@@ -9,7 +9,7 @@ import argparse
 import importlib
 import signal
 import sys
-import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,13 +42,23 @@ class Ticker:
     def __init__(self, services: Sequence[Service]) -> None:
         self._schedules = [schedule for service in services for schedule in service.schedules]
         self._minute = 0
+        self._ticking = False
+        self.stopping = False
+
+    def stop(self, *_: object) -> None:
+        """Leave now, or after the tick under way: a signal handler, so it takes no lock."""
+        self.stopping = True
+        if not self._ticking:
+            sys.exit(0)
 
     def tick(self) -> None:
         """One minute has passed."""
+        self._ticking = True
         for schedule in self._schedules:
             if self._minute % schedule.every_minutes == 0:
                 self._invoke(schedule)
         self._minute += 1
+        self._ticking = False
 
     def _invoke(self, schedule: Schedule) -> None:
         try:
@@ -68,9 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"runtime.schedules cannot start: {error}\n")
         return 2
     ticker = Ticker([importlib.import_module(module).service for module in options.services])
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    while not stopping.wait(TICK_SECONDS):
+    signal.signal(signal.SIGTERM, ticker.stop)
+    while not ticker.stopping:
+        time.sleep(TICK_SECONDS)
         ticker.tick()
     return 0
 

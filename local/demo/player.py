@@ -7,7 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from local.api import Answer, Api
-from local.demo.plan import Loan, Payment, Plan
+from local.demo.plan import Plan
+from local.demo.steps import Cancellation, Capture, Loan, Payment, Refund, Step
 
 CURRENCY = "GBP"
 SHOP = {
@@ -43,29 +44,51 @@ def open_shop(platform: Api) -> Shop:
 
 
 def play(plan: Plan, platform: Api, shop: Api, advance: Callable[[], None]) -> Played:
-    """Every wallet, deposit, payment and loan, in order; `advance` is called after each step."""
+    """Every wallet and deposit, then every step, in order; `advance` is called after each."""
     played = Played()
     for customer, amount in plan.deposits.items():
         played.wallets[customer] = _open_wallet(platform, shop, customer, amount)
         played.requests += 2
         advance()
     for step in plan.steps:
-        if isinstance(step, Payment):
-            _judge(step, pay(shop, step, played.wallets), played)
-        else:
-            _lend(shop, step, played.wallets)
+        _judge(step, perform(shop, step, played.wallets), played)
         played.requests += 1
         advance()
     return played
 
 
-def pay(shop: Api, payment: Payment, wallets: dict[str, str]) -> Answer:
-    """Send one attempt; sending it again sends exactly the same request."""
+def perform(shop: Api, step: Step, wallets: dict[str, str]) -> Answer:
+    """Send the request of one step; performing it again sends exactly the same request."""
+    match step:
+        case Payment():
+            return _pay(shop, step, wallets)
+        case Loan():
+            return _lend(shop, step, wallets)
+        case Capture():
+            body = {"amount": step.amount} if step.left_out else {}
+            return shop.post(f"/v1/payments/{step.row.order_id}/capture", body)
+        case Cancellation():
+            return shop.post(f"/v1/payments/{step.row.order_id}/cancel")
+        case Refund():
+            asked = {"amount": step.row.amount, "reason": "articles returned"}
+            path = f"/v1/payments/{step.row.refund_of}/refunds"
+            return shop.post(path, asked, key=f"refund-{step.row.order_id}")
+
+
+def expected_status(step: Step) -> HTTPStatus:
+    """The status of the answer that the plan expects."""
+    if isinstance(step, Payment) and not step.is_covered:
+        return HTTPStatus.PAYMENT_REQUIRED
+    return HTTPStatus.OK if isinstance(step, Capture | Cancellation) else HTTPStatus.CREATED
+
+
+def _pay(shop: Api, payment: Payment, wallets: dict[str, str]) -> Answer:
     row = payment.row
     body: dict[str, Any] = {
         "amount": row.amount,
         "currency": CURRENCY,
         "source": {"wallet": wallets[row.customer_id]},
+        "capture": "manual" if payment.is_held else "automatic",
         "metadata": {"placed_at": row.placed_at, "country": row.country, "lines": str(row.lines)},
     }
     return shop.post(
@@ -84,19 +107,22 @@ def _open_wallet(platform: Api, shop: Api, customer: str, amount: int) -> str:
     return wallet
 
 
-def _lend(shop: Api, loan: Loan, wallets: dict[str, str]) -> None:
+def _lend(shop: Api, loan: Loan, wallets: dict[str, str]) -> Answer:
     body = {
         "from_wallet": wallets[loan.lender],
         "to_wallet": wallets[loan.borrower],
         "amount": loan.amount,
         "currency": CURRENCY,
     }
-    shop.post("/v1/transfers", body, key=f"loan-for-{loan.order_id}")
+    return shop.post("/v1/transfers", body, key=f"loan-for-{loan.order_id}")
 
 
-def _judge(payment: Payment, answer: Answer, played: Played) -> None:
-    expected = HTTPStatus.CREATED if payment.is_covered else HTTPStatus.PAYMENT_REQUIRED
+def _judge(step: Step, answer: Answer, played: Played) -> None:
+    """Note an answer that the plan did not expect; a refusal that no plan expects has raised already."""
+    expected = expected_status(step)
     code = answer.body.get("code", "")
-    if answer.status != expected or (not payment.is_covered and code != "insufficient_funds"):
+    is_refused = expected == HTTPStatus.PAYMENT_REQUIRED
+    if answer.status != expected or (is_refused and code != "insufficient_funds"):
+        order_id = step.order_id if isinstance(step, Loan) else step.row.order_id
         said = f"{answer.status} {code}".strip()
-        played.surprises.append(f"order {payment.row.order_id}: {said} instead of {expected.value}")
+        played.surprises.append(f"order {order_id}: {said} instead of {expected.value}")

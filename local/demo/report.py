@@ -7,10 +7,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from local.demo.checks import Check, Ending
-from local.demo.plan import RETURNING_PERCENT, Loan, Payment, Plan
+from local.demo.books import PARCEL_LINES
+from local.demo.checks import Check
+from local.demo.ending import Ending
+from local.demo.plan import RETURNING_PERCENT, Plan
+from local.demo.rows import Row
+from local.demo.steps import Capture, Loan, Payment, Refund, Status
 
 SHOWN_CONTRADICTIONS = 5
+PAID: tuple[Status, ...] = ("captured", "partially_refunded", "refunded")
 
 
 def pounds(pence: int) -> str:
@@ -19,12 +24,14 @@ def pounds(pence: int) -> str:
 
 
 def tell_beginning(console: Console, plan: Plan) -> None:
-    """What is about to happen, in three sentences."""
+    """What is about to happen, in a few sentences."""
     brought = pounds(sum(plan.deposits.values()))
     console.print(
         f"Five days of a real online gift shop, December 2010. {len(plan.deposits)} customers open a wallet "
         f"and bring {brought}: enough if they buy once, {RETURNING_PERCENT} % of what they will want if they "
-        "come back. Every order is then paid in the order in which it was placed."
+        "come back. Every order is paid in the order in which it was placed: most at once, but for those of "
+        f"{PARCEL_LINES} lines or more the money is only held, and captured when the parcels leave at three "
+        "in the afternoon, unless the order was cancelled by then. What comes back is refunded."
     )
 
 
@@ -37,35 +44,81 @@ def progress_bar(console: Console, steps: int) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-def tell_example(console: Console, plan: Plan) -> None:
-    """One order that was refused, and then paid with borrowed money."""
-    for index, step in enumerate(plan.steps):
-        before = plan.steps[index - 1]
-        if isinstance(step, Loan) and isinstance(before, Payment):
-            row = before.row
-            console.print(
-                f"{len(plan.loans)} orders were refused at first and paid with borrowed money, such as order "
-                f"{row.order_id} of {pounds(row.amount)}: customer {row.customer_id}'s wallet was "
-                f"{pounds(step.amount)} short, customer {step.lender} sent the difference, and the second "
-                "attempt went through."
-            )
-            return
+def tell_examples(console: Console, plan: Plan) -> None:
+    """An order paid with borrowed money, one captured in part, and one refunded."""
+    loans, refunds = plan.all(Loan), plan.all(Refund)
+    reduced = [capture for capture in plan.all(Capture) if capture.left_out]
+    if loans:
+        console.print(_loan_example(plan, loans))
+    if reduced:
+        console.print(_capture_example(reduced))
+    if refunds:
+        row = refunds[0].row
+        console.print(
+            f"{_were(len(refunds), 'refund')} made, such as {pounds(row.amount)} "
+            f"of order {row.refund_of}, and went back to the wallet."
+        )
+
+
+def _loan_example(plan: Plan, loans: Sequence[Loan]) -> str:
+    loan = loans[0]
+    row = next(payment.row for payment in plan.all(Payment) if payment.row.order_id == loan.order_id)
+    return (
+        f"{_were(len(loans), 'order')} refused at first and paid with borrowed money, such as "
+        f"{row.order_id} of {pounds(row.amount)}: customer {row.customer_id}'s wallet was "
+        f"{pounds(loan.amount)} short, customer {loan.lender} sent the difference, and the second "
+        "attempt went through."
+    )
+
+
+def _capture_example(reduced: Sequence[Capture]) -> str:
+    capture = reduced[0]
+    row, cancelled = capture.row, capture.left_out[0]
+    return (
+        f"{_were(len(reduced), 'order')} captured in part, such as {row.order_id}: {pounds(row.amount)} "
+        f"held at {_time(row)}, an article of {pounds(cancelled.amount)} cancelled at {_time(cancelled)}, "
+        f"{pounds(capture.amount)} captured, and the rest free to be spent again."
+    )
+
+
+def _time(row: Row) -> str:
+    return row.placed_at[11:16]
+
+
+def _were(count: int, noun: str) -> str:
+    return f"{count} {noun} was" if count == 1 else f"{count} {noun}s were"
 
 
 def tell_table(console: Console, plan: Plan, ending: Ending) -> None:
-    """Where every row of the file ended up."""
+    """Where every row of the file ended up, and what it means for the shop."""
     guests = [row.amount for row in plan.guests]
-    refunds = [row.amount for row in plan.refunds]
+    left_out = [row.amount for capture in plan.all(Capture) for row in capture.left_out]
+    coming = [row.amount for row in plan.coming]
+    not_applied = [row.amount for row in plan.not_applied]
     table = Table("", "count", "total", title="Orders and refunds", title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
-    table.add_row("paid from a wallet", *_figures(ending.paid))
-    table.add_row("refused, insufficient funds", *_figures(ending.refused))
+    table.add_row("captured at once", *_figures(ending.costs(PAID, "automatic")))
+    table.add_row("authorized, captured when they left", *_figures(ending.costs(PAID, "manual")))
+    table.add_row("authorized, cancelled", *_figures(ending.costs(["canceled"])))
+    table.add_row("authorized, leaving tomorrow", *_figures(ending.costs(["authorized"])))
+    table.add_row("refused, insufficient funds", *_figures(ending.costs(["failed"])))
     table.add_row("waiting: guests, who need a card", *_figures(guests))
-    orders = [*ending.paid, *ending.refused, *guests]
-    table.add_row("orders", *_figures(orders), style="bold", end_section=True)
-    table.add_row("waiting: refunds", *_figures(refunds))
+    table.add_row("orders", *_figures([*ending.amounts, *guests]), style="bold", end_section=True)
+    table.add_row("refunded to the wallet", *_figures(ending.refunded))
+    table.add_row("cancelled in time, not captured", *_figures(left_out))
+    if coming:
+        table.add_row("cancelled in time, leaving tomorrow", *_figures(coming))
+    table.add_row("not applicable: not paid in these days", *_figures(not_applied))
+    refunds = [*ending.refunded, *left_out, *coming, *not_applied]
+    table.add_row("refunds", *_figures(refunds), style="bold", end_section=True)
+    table.add_row("captured", *_figures(ending.captured))
+    table.add_row("refunded", *_figures(ending.refunded))
+    due = sum(ending.captured) - sum(ending.refunded)
+    table.add_row("pending for the shop", "", pounds(due), style="bold")
+    console.print()
     console.print(table)
+    console.print()
 
 
 def _figures(amounts: Sequence[int]) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from local.api import Api
 from local.demo import report
 from local.demo.checks import Audit
+from local.demo.ending import Ending
 from local.demo.plan import make_plan
 from local.demo.player import open_shop, play
 from local.demo.rows import DATA, read_rows
@@ -61,10 +62,10 @@ def tell(console: Console, url: str, platform_key: str, data: Path = DATA) -> No
                 f"Played with {played.requests:,} requests, one after the other, "
                 f"in {time.monotonic() - began:.1f} s."
             )
-            report.tell_example(console, plan)
+            report.tell_examples(console, plan)
             audit = Audit(plan, played, opened.id, shop, platform, data)
             replays = audit.replays()
-            ending = audit.read_ending()
+            ending = Ending.read(shop)
             report.tell_table(console, plan, ending)
             failed = report.tell_checks(console, [replays, *audit.checks(ending)])
     if failed:

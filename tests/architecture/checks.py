@@ -10,7 +10,13 @@ from typing import Any
 
 MAX_FILE_LINES = 280
 MAX_FUNCTION_LINES = 45
-CAPABILITY_FILES = {"__init__.py", "app.py", "actions.py", "table.py", "model.py", "gateway.py"}
+CAPABILITY_FILES = {
+    f"{name}.py"
+    for name in (
+        *("__init__", "app", "actions", "refunds", "resolution", "table", "gateway"),
+        *("pending", "model", "records", "shapes"),
+    )
+}
 VAGUE_NAMES = {"utils", "common", "helpers", "core"}
 WRITE_BUILDERS = {"Write", "put", "replace_version", "update"}
 

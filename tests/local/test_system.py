@@ -1,25 +1,31 @@
 """A running system from the inside: its environment, its tables and what happens when a part of it ends."""
 
-import os
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from infra.declaration import TABLES
+from local import sandbox, secrets, state
 from local.errors import LocalError
 from local.ports import answers
-from local.system import running
+from local.system import System, running
 
+AT_ONCE_SECONDS = 5.0
+PATIENCE_SECONDS = 20.0
 LIST_TABLES = """
 from chassis import aws
 print(*aws.client("dynamodb").list_tables()["TableNames"])
 """
-OTHER_SHAPE = """
+PROVISION_AGAIN_AND_THEN_OVER_ANOTHER_SHAPE = """
 from chassis import aws
+from local import provision
 from chassis.config import table_name
 from infra.declaration import TABLES
+provision.main()
 name = table_name(TABLES[0].name)
 dynamodb = aws.client("dynamodb")
 dynamodb.delete_table(TableName=name)
@@ -28,31 +34,58 @@ dynamodb.create_table(
     KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
     AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
 )
+print("provisioned again")
+provision.main()
 """
 
 
-def python(script: str, environment: dict[str, str]) -> str:
-    command = [sys.executable, "-c", script]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+def python(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
 
 
 def test_a_system_lives_and_dies_as_a_whole(tmp_path: Path) -> None:
     with running(tmp_path) as system:
-        environment = dict(system.environment)
         assert answers(system.url, "/health")
-        assert system.engine_url == environment["TAEL_ENGINE_URL"]
-        tables = {f"tael-local-{table.name}" for table in TABLES}
-        assert set(python(LIST_TABLES, environment).split()) == tables
+        assert system.engine_url == system.environment["TAEL_ENGINE_URL"]
+        listed = python("-c", LIST_TABLES, environment=system.environment).stdout
+        assert set(listed.split()) == {f"tael-local-{table.name}" for table in TABLES}
+
+        lost_sandbox_keys_are_replaced(system)
+
+        the_scheduler_stops_at_once(system)
 
         http = system.children[1]
         http.process.kill()
+        http.process.wait(PATIENCE_SECONDS)
         with pytest.raises(LocalError, match=r"The HTTP server was ended by SIGKILL.*http\.log"):
             system.supervise()
-        python(OTHER_SHAPE, environment)
-
     assert not answers(system.engine_url, "/_ministack/health")
-    with pytest.raises(LocalError, match="has other keys or indexes"), running(tmp_path):
-        pass
+
+
+def the_scheduler_stops_at_once(system: System) -> None:
+    """It waits for its next minute, and hears SIGTERM then too; without it the system is not whole."""
+    *_, scheduler = system.children
+    scheduler.stop(AT_ONCE_SECONDS)
+    with pytest.raises(LocalError, match=r"The scheduler (ended with exit code 0|was ended by SIGTERM)"):
+        system.supervise()
+    assert scheduler.log.read_text() == ""
+
+
+def lost_sandbox_keys_are_replaced(system: System) -> None:
+    first = sandbox.prepare(system)
+    assert sandbox.prepare(remembering(system)) == first
+
+    # Two keys can be live: the third takes the place of the oldest.
+    second, third = sandbox.prepare(system), sandbox.prepare(system)
+    assert {first.merchant} == {second.merchant, third.merchant}
+    assert len({first.key, second.key, third.key}) == 3
+    assert sandbox.prepare(remembering(system)) == third
+
+
+def remembering(system: System) -> System:
+    """The system as the next `tael up` finds it."""
+    return replace(system, secrets=secrets.load_or_generate(system.state.secrets))
 
 
 def test_state_that_the_engine_cannot_read_is_not_overwritten(tmp_path: Path) -> None:
@@ -64,18 +97,21 @@ def test_state_that_the_engine_cannot_read_is_not_overwritten(tmp_path: Path) ->
     assert damaged.read_text() == "{"
 
 
-def test_a_failure_inside_still_stops_everything(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), running(tmp_path) as system:
-        raise ZeroDivisionError
+def test_a_failure_inside_still_stops_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "example.com")
+    with pytest.raises(subprocess.CalledProcessError), running(tmp_path) as system:
+        fail_to_provision_again(system)
     assert all(child.process.poll() is not None for child in system.children)
-    with running(tmp_path):
+    with state.opened(tmp_path):
         pass
 
 
-def test_a_proxy_is_not_asked_for_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
-        monkeypatch.setitem(os.environ, name, "http://127.0.0.1:9")
-    monkeypatch.setitem(os.environ, "no_proxy", "example.com")
-    with running(tmp_path) as system:
-        assert system.environment["no_proxy"] == "example.com,127.0.0.1"
-        assert "tael-local-ledger" in python(LIST_TABLES, dict(system.environment))
+def fail_to_provision_again(system: System) -> None:
+    # The system came up although there is a proxy that nobody can reach.
+    assert system.environment["no_proxy"] == "example.com,127.0.0.1"
+    changed = python("-c", PROVISION_AGAIN_AND_THEN_OVER_ANOTHER_SHAPE, environment=system.environment)
+    assert changed.stdout == "provisioned again\n"
+    assert "tael-local-principals has other keys or indexes" in changed.stderr
+    changed.check_returncode()

@@ -1,0 +1,135 @@
+"""Makes bad requests out of the schemas that the operations themselves declare, so that none is forgotten."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+Schema = dict[str, Any]
+NUL, SURROGATE = "nul \x00", "half of a pair \ud800"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A body at fault, and the place of its fault as a JSON pointer."""
+
+    body: Any
+    pointer: str
+
+
+def valid_body(model: type[BaseModel]) -> Any:
+    """A body with every member, from the examples of the schema."""
+    schema = model.model_json_schema()
+    return _valid(schema, schema.get("$defs", {}))
+
+
+def bad_bodies(model: type[BaseModel]) -> Iterator[Bad]:
+    """The valid body with one thing wrong: every member missing, of other types, and out of range."""
+    schema = model.model_json_schema()
+    return _bad_objects(schema, schema.get("$defs", {}), "")
+
+
+def bad_numbers(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Members that are integers, each with a text that JSON calls a number and we do not call an amount."""
+    schema = model.model_json_schema()
+    for name, member in schema["properties"].items():
+        if _resolved(member, schema.get("$defs", {})).get("type") == "integer":
+            for text in ("1e3", "1E3", "1.0", "12.50", "1" * 5_000, "0x10", "01", "+1", "1_000", "NaN"):
+                yield name, text
+
+
+def _resolved(schema: Schema, definitions: Schema) -> Schema:
+    for option in schema.get("anyOf", ()):
+        if option.get("type") != "null":
+            return _resolved({**schema, "anyOf": (), **option, "nullable": True}, definitions)
+    if "$ref" in schema:
+        return {**schema, **definitions[schema["$ref"].rpartition("/")[2]]}
+    return schema
+
+
+def _valid(schema: Schema, definitions: Schema) -> Any:
+    schema = _resolved(schema, definitions)
+    match schema:
+        case {"properties": properties}:
+            return {name: _valid(member, definitions) for name, member in properties.items()}
+        case {"examples": [example, *_]} | {"const": example} | {"enum": [example, *_]}:
+            return example
+        case {"patternProperties": _}:
+            return {"note": "x"}
+        case {"type": "object"}:
+            return {}
+    return schema["minimum"]
+
+
+def _bad(schema: Schema, definitions: Schema, pointer: str) -> Iterator[Bad]:
+    schema = _resolved(schema, definitions)
+    kind = schema["type"]
+    for value in _of_other_types(kind, nullable=schema.get("nullable", False)):
+        yield Bad(value, pointer)
+    match kind:
+        case "integer":
+            # For an amount these are zero, negative ones, and 10^12 + 1.
+            for value in (schema["minimum"] - 1, -1, -(10**30), schema["maximum"] + 1, 10**30):
+                yield Bad(value, pointer)
+        case "string":
+            yield from (Bad(value, pointer) for value in _bad_texts(schema))
+        case "object" if "properties" in schema:
+            yield from _bad_objects(schema, definitions, pointer)
+        case "object":
+            yield from (Bad(value, pointer) for value in _bad_maps(schema, definitions))
+
+
+def _of_other_types(kind: str, *, nullable: bool) -> Iterator[Any]:
+    yield from [True, 1.5, 1.0, [], ["GBP"]]
+    if kind != "string":
+        yield from ["", "1"]
+    if kind != "integer":
+        yield 1
+    if kind != "object":
+        yield from [{}, {"amount": 1}]
+    if not nullable:
+        yield None
+
+
+def _bad_texts(schema: Schema) -> Iterator[str]:
+    yield "x" * (schema.get("maxLength", 10_000) + 1)
+    yield from ["", NUL, "tab\there", "line\n"]
+    if not schema.get("maxLength"):  # it is one of a few words, or has a form of its own
+        yield from ["ZZZ", "gbp", "nonsense", "wal_", "24:00", "GBP\n"]
+
+
+def _bad_objects(schema: Schema, definitions: Schema, pointer: str) -> Iterator[Bad]:
+    whole = _valid(schema, definitions)
+    yield Bad({**whole, "unknown": 1}, f"{pointer}/unknown")
+    for name, member in schema["properties"].items():
+        if name in schema.get("required", ()):
+            yield Bad({other: whole[other] for other in whole if other != name}, f"{pointer}/{name}")
+        for bad in _bad(member, definitions, f"{pointer}/{name}"):
+            yield Bad({**whole, name: bad.body}, bad.pointer)
+
+
+def _bad_maps(schema: Schema, definitions: Schema) -> Iterator[Any]:
+    """Maps with a bad name, too many names, or a bad value."""
+    names = _resolved(schema["propertyNames"], definitions)
+    (value,) = schema.get("patternProperties", {}).values() or [schema.get("additionalProperties")]
+    value = _resolved(value, definitions)
+    good = "x" if value.get("type") == "string" else _valid(value, definitions)
+    for name in ("", NUL, "x" * (names.get("maxLength", 3) + 1)):
+        yield {name: good}
+    yield {f"{number}": good for number in range(schema["maxProperties"] + 1)}
+    for bad in _bad(value, definitions, ""):
+        # The value of a map may be an empty text.
+        if bad.body != "":
+            yield {"USD": bad.body}
+
+
+def with_text_in_the_place_of_texts(body: Any, text: str) -> Iterator[Any]:
+    """The body with one of its texts at a time, member names included, replaced."""
+    if isinstance(body, dict):
+        for name in body:
+            yield {**{other: body[other] for other in body if other != name}, text: body[name]}
+            for value in with_text_in_the_place_of_texts(body[name], text):
+                yield {**body, name: value}
+    elif isinstance(body, str):
+        yield text

@@ -1,0 +1,107 @@
+"""Accounts have one name each, and a guarded balance refuses with the error that says why."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chassis import ids, store
+from chassis.errors import Conflict
+from chassis.writes import Write, update
+from ledger import accounts
+from ledger.accounts import (
+    Account,
+    Balance,
+    bank,
+    merchant_pending,
+    parse,
+    wallet,
+)
+from ledger.money import DECIMALS
+from ledger.reasons import Kind
+
+Change = Callable[[Account, int, str, str | None], Write]
+HOLDER = "mer_" + "h" * 24
+NOBODYS = wallet("wal_" + "z" * 24)
+NAMES = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=24, max_size=24)
+CODES = st.sampled_from(sorted(DECIMALS))
+ACCOUNTS = (
+    NAMES.map(lambda name: wallet(f"wal_{name}"))
+    | CODES.map(bank)
+    | st.builds(merchant_pending, NAMES.map(lambda name: f"mer_{name}"), CODES)
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=100)
+@given(account=ACCOUNTS)
+def test_a_name_leads_back_to_its_account(account: Account) -> None:
+    assert parse(str(account)) == account
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "wallet",
+        "wallet:",
+        "wallet:wal_short",
+        f"wallet:wal_{'a' * 24}:GBP",
+        f"wallet:wal_{'A' * 24}",
+        f"wallet:wal_{'a' * 24}\n",
+        f" wallet:wal_{'a' * 24}",
+        "bank",
+        f"bank:mer_{'a' * 24}:GBP",
+        "bank:gbp",
+        "bank::GBP",
+        "bank:GBP#",
+        f"merchant_pending:mer_{'a' * 24}",
+        "merchant_pending:GBP",
+        "fees:GBP",
+        "é",
+        "\ud800",
+    ],
+    ids=str.__repr__,
+)
+def test_what_no_account_is_called_leads_nowhere(name: str) -> None:
+    assert parse(name) is None
+
+
+def test_only_a_guarded_account_has_a_balance_item() -> None:
+    assert wallet("wal_x").guarded
+    assert not bank("GBP").guarded
+    assert not merchant_pending("mer_x", "GBP").guarded
+    assert wallet("wal_x").key == {"pk": "wallet:wal_x", "sk": "ACCOUNT"}
+    assert Account(Kind.BANK, None, "GBP") == bank("GBP")
+
+
+@pytest.fixture
+def account(engine: object) -> Account:
+    """An open wallet with nothing on it."""
+    opened = wallet(ids.random("wal"))
+    store.commit(accounts.open_account(opened, "GBP", HOLDER))
+    return opened
+
+
+def plant(account: Account, **attributes: str | int) -> None:
+    store.commit(update(accounts.TABLE, account.key, refused=lambda _: KeyError(), assign=attributes))
+
+
+def held_by(account: Account) -> int:
+    balance = accounts.read(account)
+    assert balance is not None
+    return balance.available
+
+
+def test_an_opened_account_is_empty_active_and_its_holders(account: Account) -> None:
+    assert accounts.read(account) == Balance(
+        currency="GBP", status="active", holder=HOLDER, available=0, held=0
+    )
+    assert accounts.read(NOBODYS) is None
+
+
+def test_an_account_is_opened_once(account: Account) -> None:
+    plant(account, available=7)
+    with pytest.raises(Conflict):
+        store.commit(accounts.open_account(account, "EUR", "platform"))
+    assert held_by(account) == 7

@@ -1,0 +1,61 @@
+"""Money moves only for a reason, and a reason only between its own kinds of account."""
+
+import itertools
+
+import pytest
+
+from ledger import accounts
+from ledger.accounts import Account
+from ledger.posting import Posting
+from ledger.reasons import GUARDED, PERMITTED, Kind, Reason
+
+MERCHANT = "mer_" + "a" * 24
+ACCOUNTS: dict[Kind, tuple[Account, Account]] = {
+    Kind.WALLET: (accounts.wallet("wal_" + "a" * 24), accounts.wallet("wal_" + "b" * 24)),
+    Kind.MERCHANT_PENDING: (
+        accounts.merchant_pending(MERCHANT, "GBP"),
+        accounts.merchant_pending("mer_" + "b" * 24, "GBP"),
+    ),
+    Kind.BANK: (accounts.bank("GBP"), accounts.bank("EUR")),
+}
+EVERY_MOVEMENT = list(itertools.product(Reason, Kind, Kind))
+
+
+def move(reason: Reason, source: Kind, target: Kind) -> Posting:
+    return Posting(
+        reason=reason,
+        source=ACCOUNTS[source][0],
+        target=ACCOUNTS[target][1 if source is target else 0],
+        amount=1,
+        currency="GBP",
+        operation="o",
+        at="2026",
+        reference="r",
+    )
+
+
+def test_every_reason_has_its_kinds_and_every_kind_its_accounts() -> None:
+    assert set(PERMITTED) == set(Reason)
+    assert set(ACCOUNTS) == set(Kind)
+    assert {kind for kind in Kind if ACCOUNTS[kind][0].guarded} == GUARDED
+
+
+@pytest.mark.parametrize(("reason", "source", "target"), EVERY_MOVEMENT)
+def test_a_movement_is_what_the_allowlist_permits_or_an_error(
+    reason: Reason, source: Kind, target: Kind
+) -> None:
+    if PERMITTED[reason] == (source, target):
+        assert move(reason, source, target).reason is reason
+    else:
+        with pytest.raises(ValueError, match="moves no money"):
+            move(reason, source, target)
+
+
+def test_money_leaves_a_merchant_as_a_refund_only_and_never_goes_back_to_the_bank() -> None:
+    permitted = [movement for movement in EVERY_MOVEMENT if PERMITTED[movement[0]] == movement[1:]]
+    assert permitted == [
+        (Reason.DEPOSIT, Kind.BANK, Kind.WALLET),
+        (Reason.TRANSFER, Kind.WALLET, Kind.WALLET),
+        (Reason.PAYMENT, Kind.WALLET, Kind.MERCHANT_PENDING),
+        (Reason.REFUND, Kind.MERCHANT_PENDING, Kind.WALLET),
+    ]

@@ -1,0 +1,114 @@
+"""The HTTP server as a process: raw connections, a bad environment, several workers, a clean end."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from chassis import ids
+from local import process
+from local.ports import answers, free_port
+from local.process import Logs
+from local.system import System
+
+Exchange = Callable[[bytes], bytes]
+
+
+@pytest.fixture
+def exchange(system: System) -> Exchange:
+    """Sends raw bytes, and returns all that comes back until the server closes or hangs up."""
+    address = urlsplit(system.url)
+
+    def send(raw: bytes) -> bytes:
+        with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+            received = b""
+            with suppress(ConnectionResetError, BrokenPipeError):
+                connection.sendall(raw)
+                while part := connection.recv(65536):
+                    received += part
+            return received
+
+    return send
+
+
+def request(system: System, path: str, *lines: str, method: str = "GET") -> bytes:
+    head = [f"{method} {path} HTTP/1.1", "Host: tael", f"Authorization: Bearer {system.platform_key}", *lines]
+    return ("\r\n".join(head) + "\r\n\r\n").encode()
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PATCH"])
+@pytest.mark.parametrize("path", ["/health", "/v1/wallets", "/v1/nothing"])
+def test_unusual_methods_get_a_problem_detail(platform: httpx.Client, method: str, path: str) -> None:
+    found = platform.request(method, path)
+    assert found.status_code == (404 if path == "/v1/nothing" else 405)
+    assert found.headers["Content-Type"] == "application/problem+json"
+    assert bool(found.content) == (method != "HEAD")
+
+
+def test_huge_headers_are_refused_and_the_server_serves_on(
+    system: System, platform: httpx.Client, exchange: Exchange
+) -> None:
+    found = exchange(request(system, "/v1/wallets", f"X-Huge: {'x' * 200_000}", "Connection: close"))
+    assert not found or found.split(b" ", 2)[1] in {b"400", b"431"}
+    assert platform.get("/health").status_code == 200
+
+
+def test_pipelined_requests_are_answered_in_order(system: System, exchange: Exchange) -> None:
+    wallets = [ids.random("wal") for _ in range(20)]
+    requests = [request(system, f"/v1/wallets/{wallet}") for wallet in wallets]
+    requests.append(request(system, "/health", "Connection: close"))
+    found = exchange(b"".join(requests)).decode()
+    assert found.count("HTTP/1.1 404") == len(wallets)
+    positions = [found.index(wallet) for wallet in wallets]
+    assert positions == sorted(positions)
+
+
+def test_a_served_braced_segment_is_no_internal_error(system: System, exchange: Exchange) -> None:
+    found = exchange(request(system, "/v1/wallets/{}", "Connection: close"))
+    assert found.startswith(b"HTTP/1.1 422")
+
+
+@pytest.mark.parametrize("missing", ["TAEL_PLATFORM_KEY", "TAEL_PEPPERS"])
+def test_a_bad_environment_ends_it_with_one_sentence(missing: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TAEL_")}
+    good = {"TAEL_PLATFORM_KEY": "k" * 32, "TAEL_PEPPERS": "1:" + "00" * 16}
+    del good[missing]
+    command = [sys.executable, "-m", "runtime.http", "functions.wallets.app", "--port", str(free_port())]
+    ended = subprocess.run(
+        command, env=environment | good, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert ended.returncode == 2
+    assert ended.stderr == f"runtime.http cannot start: {missing}: Field required\n"
+    assert ended.stdout == ""
+
+
+def test_two_workers_serve_until_they_are_asked_to_stop(engine: System, tmp_path: Path) -> None:
+    port = free_port()
+    services = ["functions.wallets.app", "functions.accounts.app"]
+    command = ["runtime.http", *services, "--port", str(port), "--workers", "2"]
+    url, log = f"http://127.0.0.1:{port}", tmp_path / "log"
+    child = process.start("HTTP", command, engine.environment, Logs.together(log))
+    try:
+        child.await_until(lambda: answers(url, "/health"), 30)
+        headers = {"Authorization": f"Bearer {engine.platform_key}"}
+        with (
+            httpx.Client(base_url=url, headers=headers, trust_env=False) as client,
+            ThreadPoolExecutor(8) as pool,
+        ):
+            found = list(pool.map(lambda _: client.get("/v1/wallets?limit=1").status_code, range(40)))
+        assert found == [200] * 40
+        child.stop(20)
+    finally:
+        child.kill()
+    assert not answers(url, "/health")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["operation"] for line in lines] == ["GET /v1/wallets"] * 40
