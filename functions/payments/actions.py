@@ -190,9 +190,15 @@ def _move(
         except Exists as existing:
             stored = table.parsed(existing.item)
         else:
-            ended = resolution.asked(table.kept(moved))
-            return Reply(ended.shown(), status=ACCEPTED if ended.pending else None)
+            return _ended(moved, resolution.asked(table.kept(moved)))
     raise _too_busy(order_id)
+
+
+def _ended(moved: StoredPayment, ended: StoredPayment) -> Reply[Payment]:
+    """What a step is answered with: done, or not known yet. Raises CardDeclined when the acquirer refused."""
+    if moved.pending and not ended.pending and ended.status is moved.status and ended.failure_code:
+        raise CardDeclined(DeclineCode(ended.failure_code), instance=f"/v1/payments/{ended.order_id}")
+    return Reply(ended.shown(), status=ACCEPTED if ended.pending else None)
 
 
 def list_payments(principal: Principal, query: PaymentQuery) -> Page[Payment]:

@@ -80,7 +80,7 @@ def get_payment(principal: Principal, order_id: OrderId) -> Payment:
 @service.operation(
     "POST /v1/payments/{order_id}/capture",
     access=Access.MERCHANT,
-    refusals=(Conflict, InProgress, AuthorizationExpired),
+    refusals=(CardDeclined, Conflict, InProgress, AuthorizationExpired),
 )
 def capture_payment(principal: Principal, order_id: OrderId, body: Capture) -> Reply[Payment]:
     """Capture an authorized payment, all or part.
@@ -91,7 +91,9 @@ def capture_payment(principal: Principal, order_id: OrderId, body: Capture) -> R
 
 
 @service.operation(
-    "POST /v1/payments/{order_id}/cancel", access=Access.MERCHANT, refusals=(Conflict, InProgress)
+    "POST /v1/payments/{order_id}/cancel",
+    access=Access.MERCHANT,
+    refusals=(CardDeclined, Conflict, InProgress),
 )
 def cancel_payment(principal: Principal, order_id: OrderId) -> Reply[Payment]:
     """Cancel an authorized payment.

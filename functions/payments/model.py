@@ -232,7 +232,8 @@ def _moved(payment: StoredPayment, status: Status, at: datetime, **changes: obje
         raise InProgress(f"order {payment.order_id} is waiting for the acquirer")
     if status not in TRANSITIONS[payment.status]:
         raise Conflict(f"order {payment.order_id} is {payment.status}")
-    return payment.model_copy(update={"status": status, "updated_at": clock.timestamp(at), **changes})
+    moved = {"status": status, "updated_at": clock.timestamp(at), "failure_code": None}
+    return payment.model_copy(update={**moved, **changes})
 
 
 def capture_posting(payment: StoredPayment, only_holder: str | None = None) -> Posting:

@@ -62,7 +62,9 @@ def concluded(payment: StoredPayment, pending: Pending, answer: Answer, at: date
     """The payment after the acquirer's answer to anything but a refund."""
     told = payment.model_copy(update={"pending": None, "updated_at": clock.timestamp(at)})
     if isinstance(answer, Declined):
-        return model.failed(told, answer.code, at) if pending.kind == "authorize" else told
+        if pending.kind == "authorize":
+            return model.failed(told, answer.code, at)
+        return told.model_copy(update={"failure_code": answer.code.value})
     match pending.kind:
         case "authorize":
             return model.succeeded(told, at)

@@ -122,7 +122,9 @@ class Payment(Resource):
     refundable: Annotated[int, Field(description="What was captured and is not refunded.")]
     fee: Annotated[int, Field(description="What the merchant is charged for it; not given back on refund.")]
     attempts: list[Attempt]
-    failure_code: Annotated[str | None, Field(description="Why the latest attempt failed.")]
+    failure_code: Annotated[
+        str | None, Field(description="Why the latest attempt, capture or cancel failed.")
+    ]
     cancellation_reason: CancellationReason | None
     description: str | None
     metadata: dict[str, str]

@@ -104,4 +104,5 @@ def entries(posting: Posting) -> tuple[journal.Entry, ...]:
 
 def _spread(posting: Posting) -> str:
     """Where the entry of two unguarded accounts stands: in one of many partitions, so that none is hot."""
-    return f"{posting.target}#{paging.shard_of(posting.id, SPREAD)}"
+    mine = posting.target if posting.target.subject else posting.source
+    return f"{mine}#{paging.shard_of(posting.id, SPREAD)}"
