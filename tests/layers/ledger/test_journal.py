@@ -47,7 +47,7 @@ def test_an_entrys_id_leads_to_it() -> None:
     (entry,) = entries(movement)
     assert journal.find(entry.id) == entry
     assert entry.id.startswith("ent_")
-    assert entry.account == str(account)
+    assert entry.partition == str(account)
 
 
 def test_the_same_entry_is_written_once_and_moves_nothing_the_second_time() -> None:

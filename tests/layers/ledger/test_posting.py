@@ -15,8 +15,8 @@ from chassis.paging import PageQuery
 from ledger import accounts, journal
 from ledger.accounts import Account, BalanceLimit, CurrencyMismatch
 from ledger.money import MAX_AMOUNT, MAX_BALANCE
-from ledger.posting import Posting, entries, post
-from ledger.reasons import Reason
+from ledger.posting import SPREAD, Posting, entries, post
+from ledger.reasons import UNCONDITIONAL, Reason
 
 WALLET, OTHER = (accounts.wallet(f"wal_{letter * 24}") for letter in "ab")
 SHOP = "mer_" + "s" * 24
@@ -103,7 +103,7 @@ class Wallet:
     history: list[int] = field(default_factory=list)
 
     def refuses(self, movement: Posting, amount: int) -> type[Problem] | None:
-        if movement.reason is Reason.REFUND:
+        if movement.reason in UNCONDITIONAL:
             return None if self.exists and self.currency == movement.currency else Conflict
         if not self.exists or movement.holder not in {None, self.holder}:
             return NotFound
@@ -138,6 +138,7 @@ def movement_of(move: tuple[Reason, int, int, int, str, str | None], wallets: li
         Reason.TRANSFER: (mine, wallets[second].account),
         Reason.PAYMENT: (mine, accounts.merchant_pending(SHOP, currency)),
         Reason.REFUND: (accounts.merchant_pending(SHOP, currency), mine),
+        Reason.TOPUP: (accounts.acquirer_receivable(currency), mine),
     }
     return posting(reason, *sides[reason], amount=amount, currency=currency, holder=holder)
 
@@ -237,3 +238,19 @@ def test_every_refusal_leaves_the_books_as_they_were(engine: object) -> None:
     apply(transfer, wallets)
     assert [wallet.balance for wallet in wallets] == [30, 20, 0, 0, 0]
     check(wallets)
+
+
+def test_between_unguarded_accounts_one_entry_stands_apart_from_every_hot_partition() -> None:
+    pending, receivable = accounts.merchant_pending(SHOP, "GBP"), accounts.acquirer_receivable("GBP")
+    partitions = set()
+    for number in range(200):
+        paid = replace(posting(Reason.PAYMENT, receivable, pending), operation=f"o{number}")
+        back = replace(posting(Reason.REFUND, pending, receivable), operation=f"o{number}")
+        for movement in (paid, back):
+            (entry,) = entries(movement)
+            assert len(post(movement)) == 1
+            assert (entry.source, entry.target) == (str(movement.source), str(movement.target))
+            partitions.add(entry.partition)
+    # Both are spread over the merchant's own partitions, none of which is an account's.
+    assert partitions == {f"{pending}#{shard}" for shard in range(SPREAD)}
+    assert all(accounts.parse(partition) is None for partition in partitions)
