@@ -34,11 +34,11 @@ class Answer:
 class Api:
     """The API as one principal sees it."""
 
-    def __init__(self, url: str, key: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
         # `trust_env=False`: a proxy for the internet is not asked for what runs on this machine.
         self._client = httpx.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
+            headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
             transport=transport,

@@ -71,21 +71,29 @@ def running(
     port: int = 0,
     engine: EngineKind = EngineKind.EMBEDDED,
     workers: int = 1,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[System]:
     """Start a system and stop it in the end, in the order in which its parts feed each other.
 
     First what writes records by itself (HTTP, schedules, queues), then, once they have read what was written,
     the streams, and the engine last: it keeps its queues over a restart, but no unread changes.
 
-    Port 0 takes a free one.
+    Port 0 takes a free one; `settings` win over the environment.
     """
     if port:
         require_free(port)
     with ExitStack() as stack:
-        yield _start(stack, state, port or free_port(), engine, workers)
+        yield _start(stack, state, port or free_port(), engine, workers, settings or {})
 
 
-def _start(stack: ExitStack, folder: Path, port: int, choice: EngineKind, workers: int) -> System:
+def _start(
+    stack: ExitStack,
+    folder: Path,
+    port: int,
+    choice: EngineKind,
+    workers: int,
+    wanted: Mapping[str, str],
+) -> System:
     opened = stack.enter_context(state.opened(folder))
     kept = secrets.load_or_generate(opened.secrets)
     embedded = None
@@ -96,7 +104,7 @@ def _start(stack: ExitStack, folder: Path, port: int, choice: EngineKind, worker
     if choice is not EngineKind.AWS:
         network = Network.start(opened)
         stack.callback(network.stop)
-    environment = _environment(choice, embedded, network, kept)
+    environment = {**_environment(choice, embedded, network, kept), **wanted}
     engine_url = embedded.url if embedded else None
     stack.enter_context(attach.announced(opened.path, choice, engine_url, environment["TAEL_STAGE"]))
     # The services need their tables at the first request, not at the start: so both go on at once.

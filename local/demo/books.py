@@ -4,16 +4,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from local.demo.cards import Card, Pockets, is_by_card
 from local.demo.rows import Row
-from local.demo.steps import Balance, Cancellation, Capture, Loan, Order, Payment, Refund, Status, Step
+from local.demo.steps import (
+    Balance,
+    Cancellation,
+    Capture,
+    Loan,
+    Order,
+    Payment,
+    Refund,
+    Resolution,
+    Status,
+    Step,
+    TopUp,
+)
 
 PARCEL_LINES = 30
 """Orders of so many lines take time to pack: their money is held, and taken when they leave."""
 PARCELS_LEAVE_AT_HOUR = 15
 PARCELS_PER_CANCELLATION = 10
 """Every so many of them, one is given up when it should leave."""
-REFUSALS_PER_LOAN = 3
-"""Every so many refusals, another customer lends the difference and the order is tried again."""
+REMEDIES = 3
+"""Of each so many whose wallet is short, one lets the order go, one fills the wallet by card, and one borrows."""
 
 
 @dataclass(slots=True)
@@ -21,12 +34,16 @@ class Books:
     """What the system's own figures are compared with; nothing in here comes from the system."""
 
     balances: dict[str, Balance]
+    pockets: Pockets
     orders: dict[str, Order] = field(default_factory=dict)
     parcels: dict[str, list[Row]] = field(default_factory=dict)
     """Order that has not left yet -> refunds of its articles."""
     not_applied: list[Row] = field(default_factory=list)
     """Refunds of what nobody paid here."""
+    unanswered: list[Row] = field(default_factory=list)
+    """Orders that were charged, but nobody heard of it."""
     refusals: int = 0
+    """Of wallets."""
     departures: int = 0
 
     def steps_of(self, row: Row) -> Iterator[Step]:
@@ -34,44 +51,79 @@ class Books:
         for order in [self.orders[order_id] for order_id in self.parcels]:
             if _leaves_at(order.row) <= datetime.fromisoformat(row.placed_at):
                 yield self._depart(order)
-        yield from self._give_back(row) if row.is_refund else self._pay(row)
+        if row.is_refund:
+            yield from self._give_back(row)
+        else:
+            yield from self._pay_by_card(row) if is_by_card(row) else self._pay_from_wallet(row)
 
-    def _pay(self, row: Row) -> Iterator[Step]:
+    def last_steps(self) -> Iterator[Step]:
+        """What happens when the shop has closed."""
+        return map(Resolution, self.unanswered)
+
+    def _pay_by_card(self, row: Row) -> Iterator[Step]:
+        card = self.pockets.card_for(row, at_once=not _is_parcel(row))
+        if not card.decline:
+            yield self._take(row, 1, card)
+            return
+        self.orders[row.order_id] = Order(row, "failed", by_card=True)
+        yield Payment(row, 1, _is_parcel(row), card)
+        second = self.pockets.second_card(row)
+        if second:
+            yield self._take(row, 2, second)
+
+    def _pay_from_wallet(self, row: Row) -> Iterator[Step]:
         shortfall = row.amount - self.balances[row.customer_id].available
         if shortfall <= 0:
-            yield self._take(row, attempt=1)
+            yield self._take(row, 1)
             return
         self.orders[row.order_id] = Order(row, "failed")
+        yield Payment(row, 1, _is_parcel(row), shortfall=shortfall)
         self.refusals += 1
-        yield Payment(row, 1, _is_parcel(row), shortfall)
-        lender = self._richest()
-        if self.refusals % REFUSALS_PER_LOAN or self.balances[lender].available < shortfall:
+        if (remedy := self._remedy(row, shortfall)) is None:
             return
-        self._change(lender, available=-shortfall)
-        self._change(row.customer_id, available=shortfall)
-        yield Loan(lender, row.customer_id, shortfall, row.order_id)
-        yield self._take(row, attempt=2)
+        yield remedy
+        if not (isinstance(remedy, TopUp) and remedy.refusal):
+            self._change(row, available=shortfall)
+            yield self._take(row, 2)
 
-    def _take(self, row: Row, attempt: int) -> Payment:
-        if _is_parcel(row):
-            self._change(row.customer_id, available=-row.amount, held=row.amount)
-            self.orders[row.order_id] = Order(row, "authorized")
+    def _remedy(self, row: Row, shortfall: int) -> Loan | TopUp | None:
+        """Where the money comes from that is missing, if it comes."""
+        match self.refusals % REMEDIES:
+            case 2:
+                card = self.pockets.card_for_topup(row.customer_id)
+                return TopUp(card, shortfall, row.order_id)
+            case 0:
+                lender = self._richest()
+                lent = self.balances[lender]
+                if lent.available < shortfall:
+                    return None
+                self.balances[lender] = replace(lent, available=lent.available - shortfall)
+                return Loan(lender, row.customer_id, shortfall, row.order_id)
+        return None
+
+    def _take(self, row: Row, attempt: int, card: Card | None = None) -> Payment:
+        payment = Payment(row, attempt, _is_parcel(row), card)
+        if payment.is_held:
+            self._change(row, available=-row.amount, held=row.amount)
+            self.orders[row.order_id] = Order(row, "authorized", by_card=card is not None)
             self.parcels[row.order_id] = []
         else:
-            self._change(row.customer_id, available=-row.amount)
-            self.orders[row.order_id] = Order(row, "captured", captured=row.amount)
-        return Payment(row, attempt, _is_parcel(row), shortfall=0)
+            self._change(row, available=-row.amount)
+            self.orders[row.order_id] = Order(row, "captured", row.amount, by_card=card is not None)
+        if payment.loses_the_answer:
+            self.unanswered.append(row)
+        return payment
 
     def _depart(self, order: Order) -> Step:
         row = order.row
         capture = Capture(row, tuple(self.parcels.pop(row.order_id)))
         self.departures += 1
         if self.departures % PARCELS_PER_CANCELLATION == 0 or not capture.amount:
-            self._change(row.customer_id, available=row.amount, held=-row.amount)
+            self._change(row, available=row.amount, held=-row.amount)
             self.orders[row.order_id] = replace(order, status="canceled")
             self.not_applied.extend(capture.left_out)
             return Cancellation(row)
-        self._change(row.customer_id, available=row.amount - capture.amount, held=-row.amount)
+        self._change(row, available=row.amount - capture.amount, held=-row.amount)
         self.orders[row.order_id] = replace(order, status="captured", captured=capture.amount)
         return capture
 
@@ -84,14 +136,17 @@ class Books:
             refunded = order.refunded + row.amount
             status: Status = "refunded" if refunded == order.captured else "partially_refunded"
             self.orders[row.refund_of] = replace(order, status=status, refunded=refunded)
-            self._change(order.row.customer_id, available=row.amount)
-            yield Refund(row)
+            self._change(order.row, available=row.amount)
+            yield Refund(row, order.by_card)
         else:
             self.not_applied.append(row)
 
-    def _change(self, customer: str, available: int = 0, held: int = 0) -> None:
-        before = self.balances[customer]
-        self.balances[customer] = Balance(before.available + available, before.held + held)
+    def _change(self, order: Row, available: int = 0, held: int = 0) -> None:
+        """Move the money of the wallet that an order is paid from; what is on a card is nobody's here."""
+        if is_by_card(order):
+            return
+        before = self.balances[order.customer_id]
+        self.balances[order.customer_id] = Balance(before.available + available, before.held + held)
 
     def _richest(self) -> str:
         # The id decides between equals, so that the story is the same every time it is told.

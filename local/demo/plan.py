@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from local.demo.books import Books
+from local.demo.cards import Card, Pockets, is_by_card
 from local.demo.rows import Row
 from local.demo.steps import Balance, Order, Payment, Step
 
@@ -28,8 +29,8 @@ class Plan:
     """Customer -> what is left in the end."""
     orders: dict[str, Order]
     """Order -> how its payment stands in the end."""
-    guests: tuple[Row, ...]
-    """Orders that only a card can pay."""
+    cards: tuple[Card, ...]
+    """Every card that anybody pays with."""
     coming: tuple[Row, ...]
     """Refunds of articles in orders that have not left: less will be captured."""
     not_applied: tuple[Row, ...]
@@ -41,23 +42,24 @@ class Plan:
 
     @property
     def refused(self) -> tuple[Payment, ...]:
-        """The attempts that no money was there for and that were not made again."""
+        """The attempts that failed and that were not made again."""
         last = {payment.row.order_id: payment for payment in self.all(Payment)}
-        return tuple(payment for payment in last.values() if not payment.is_covered)
+        return tuple(payment for payment in last.values() if payment.refusal)
 
 
-def make_plan(rows: Iterable[Row]) -> Plan:
+def make_plan(rows: Iterable[Row], *, loses_an_answer: bool = True) -> Plan:
     """Decide who brings what, and follow the money through every order and refund."""
     rows = tuple(rows)
-    ours = [row for row in rows if row.is_refund or row.customer_id]
-    deposits = _deposits([row for row in ours if not row.is_refund])
-    books = Books({customer: Balance(amount) for customer, amount in deposits.items()})
+    deposits = _deposits([row for row in rows if not row.is_refund and not is_by_card(row)])
+    books = Books(
+        {customer: Balance(amount) for customer, amount in deposits.items()}, Pockets(loses_an_answer)
+    )
     return Plan(
         deposits=deposits,
-        steps=tuple(step for row in ours for step in books.steps_of(row)),
+        steps=(*(step for row in rows for step in books.steps_of(row)), *books.last_steps()),
         balances=books.balances,
         orders=books.orders,
-        guests=tuple(row for row in rows if not row.is_refund and not row.customer_id),
+        cards=tuple(books.pockets.cards),
         coming=tuple(row for refunds in books.parcels.values() for row in refunds),
         not_applied=tuple(books.not_applied),
     )

@@ -1,14 +1,17 @@
 """Plays a plan through the HTTP API, as a shop's own software would."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 from local.api import Answer, Api
+from local.demo.cards import Card
 from local.demo.plan import Plan
-from local.demo.steps import Cancellation, Capture, Loan, Payment, Refund, Step
+from local.demo.steps import Cancellation, Capture, Loan, Payment, Refund, Resolution, Step, TopUp
 
 CURRENCY = "GBP"
 SHOP = {
@@ -17,6 +20,11 @@ SHOP = {
     "fee": {"basis_points": 150, "fixed": 20},
     "settlement_delay_days": 2,
 }
+YEARS_VALID = 3
+"""How far ahead the cards expire."""
+PATIENCE_SECONDS = 60.0
+"""With a payment whose answer was lost."""
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class Played:
 
     wallets: dict[str, str] = field(default_factory=dict)
     """Customer -> wallet id."""
+    cards: dict[Card, str] = field(default_factory=dict)
+    """Card -> its id in the vault."""
     requests: int = 0
     surprises: list[str] = field(default_factory=list)
 
@@ -43,27 +53,38 @@ def open_shop(platform: Api) -> Shop:
     return Shop(created["id"], created["api_key"]["key"])
 
 
+def length(plan: Plan) -> int:
+    """How many times `play` advances."""
+    return len(plan.deposits) + len(plan.cards) + len(plan.steps)
+
+
 def play(plan: Plan, platform: Api, shop: Api, advance: Callable[[], None]) -> Played:
-    """Every wallet and deposit, then every step, in order; `advance` is called after each."""
+    """Every wallet, deposit and card, then every step, in order; `advance` is called after each."""
     played = Played()
     for customer, amount in plan.deposits.items():
         played.wallets[customer] = _open_wallet(platform, shop, customer, amount)
         played.requests += 2
         advance()
+    for card in plan.cards:
+        played.cards[card] = _keep_card(shop, card)
+        played.requests += 1
+        advance()
     for step in plan.steps:
-        _judge(step, perform(shop, step, played.wallets), played)
+        _judge(step, perform(shop, step, played), played)
         played.requests += 1
         advance()
     return played
 
 
-def perform(shop: Api, step: Step, wallets: dict[str, str]) -> Answer:
+def perform(shop: Api, step: Step, played: Played) -> Answer:
     """Send the request of one step; performing it again sends exactly the same request."""
     match step:
         case Payment():
-            return _pay(shop, step, wallets)
+            return _pay(shop, step, played)
         case Loan():
-            return _lend(shop, step, wallets)
+            return _lend(shop, step, played)
+        case TopUp():
+            return _top_up(shop, step, played)
         case Capture():
             body = {"amount": step.amount} if step.left_out else {}
             return shop.post(f"/v1/payments/{step.row.order_id}/capture", body)
@@ -73,21 +94,31 @@ def perform(shop: Api, step: Step, wallets: dict[str, str]) -> Answer:
             asked = {"amount": step.row.amount, "reason": "articles returned"}
             path = f"/v1/payments/{step.row.refund_of}/refunds"
             return shop.post(path, asked, key=f"refund-{step.row.order_id}")
+        case Resolution():
+            return _await_end(shop, f"/v1/payments/{step.row.order_id}")
 
 
 def expected_status(step: Step) -> HTTPStatus:
     """The status of the answer that the plan expects."""
-    if isinstance(step, Payment) and not step.is_covered:
-        return HTTPStatus.PAYMENT_REQUIRED
-    return HTTPStatus.OK if isinstance(step, Capture | Cancellation) else HTTPStatus.CREATED
+    match step:
+        case Payment() | TopUp() if step.refusal:
+            return HTTPStatus.PAYMENT_REQUIRED
+        case Payment() if step.loses_the_answer:
+            return HTTPStatus.ACCEPTED
+        case Capture() | Cancellation() | Resolution():
+            return HTTPStatus.OK
+    return HTTPStatus.CREATED
 
 
-def _pay(shop: Api, payment: Payment, wallets: dict[str, str]) -> Answer:
+def _pay(shop: Api, payment: Payment, played: Played) -> Answer:
     row = payment.row
+    source = (
+        {"card": played.cards[payment.card]} if payment.card else {"wallet": played.wallets[row.customer_id]}
+    )
     body: dict[str, Any] = {
         "amount": row.amount,
         "currency": CURRENCY,
-        "source": {"wallet": wallets[row.customer_id]},
+        "source": source,
         "capture": "manual" if payment.is_held else "automatic",
         "metadata": {"placed_at": row.placed_at, "country": row.country, "lines": str(row.lines)},
     }
@@ -107,22 +138,54 @@ def _open_wallet(platform: Api, shop: Api, customer: str, amount: int) -> str:
     return wallet
 
 
-def _lend(shop: Api, loan: Loan, wallets: dict[str, str]) -> Answer:
+def _keep_card(shop: Api, card: Card) -> str:
     body = {
-        "from_wallet": wallets[loan.lender],
-        "to_wallet": wallets[loan.borrower],
+        "number": card.number,
+        "exp_month": 12,
+        "exp_year": datetime.now(UTC).year + YEARS_VALID,
+        "cvc": "123",
+    }
+    kept: str = shop.post("/v1/cards", body, key=f"card-{card.payer}-{card.name}").body["id"]
+    return kept
+
+
+def _lend(shop: Api, loan: Loan, played: Played) -> Answer:
+    body = {
+        "from_wallet": played.wallets[loan.lender],
+        "to_wallet": played.wallets[loan.borrower],
         "amount": loan.amount,
         "currency": CURRENCY,
     }
     return shop.post("/v1/transfers", body, key=f"loan-for-{loan.order_id}")
 
 
+def _top_up(shop: Api, topup: TopUp, played: Played) -> Answer:
+    body = {
+        "wallet": played.wallets[topup.card.payer],
+        "card": played.cards[topup.card],
+        "amount": topup.amount,
+        "currency": CURRENCY,
+    }
+    key = f"top-up-for-{topup.order_id}"
+    return shop.post("/v1/topups", body, key=key, refusal=HTTPStatus.PAYMENT_REQUIRED)
+
+
+def _await_end(shop: Api, path: str) -> Answer:
+    """The payment once it is known how it ended, or as it stands when patience is over."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        payment = shop.get(path)
+        if payment["status"] != "processing" or time.monotonic() >= deadline:
+            return Answer(HTTPStatus.OK, payment, replayed=False)
+        time.sleep(POLL_SECONDS)
+
+
 def _judge(step: Step, answer: Answer, played: Played) -> None:
     """Note an answer that the plan did not expect; a refusal that no plan expects has raised already."""
     expected = expected_status(step)
-    code = answer.body.get("code", "")
-    is_refused = expected == HTTPStatus.PAYMENT_REQUIRED
-    if answer.status != expected or (is_refused and code != "insufficient_funds"):
-        order_id = step.order_id if isinstance(step, Loan) else step.row.order_id
+    code = answer.body.get("decline_code") or answer.body.get("code", "")
+    refusal = step.refusal if isinstance(step, Payment | TopUp) else None
+    if answer.status != expected or (refusal and code != refusal):
+        order_id = step.order_id if isinstance(step, Loan | TopUp) else step.row.order_id
         said = f"{answer.status} {code}".strip()
         played.surprises.append(f"order {order_id}: {said} instead of {expected.value}")

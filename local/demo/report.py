@@ -2,36 +2,33 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from local.demo.books import PARCEL_LINES
-from local.demo.checks import Check
+from local.demo.claims import Check, pounds
 from local.demo.ending import Ending
 from local.demo.plan import RETURNING_PERCENT, Plan
 from local.demo.rows import Row
-from local.demo.steps import Capture, Loan, Payment, Refund, Status
+from local.demo.steps import Capture, Loan, Payment, Refund, Resolution, TopUp
 
 SHOWN_CONTRADICTIONS = 5
-PAID: tuple[Status, ...] = ("captured", "partially_refunded", "refunded")
-
-
-def pounds(pence: int) -> str:
-    """An amount as people write it, such as £1,234.56."""
-    return f"£{pence // 100:,}.{pence % 100:02}"
 
 
 def tell_beginning(console: Console, plan: Plan) -> None:
     """What is about to happen, in a few sentences."""
     brought = pounds(sum(plan.deposits.values()))
+    payers = {payment.card.payer for payment in plan.all(Payment) if payment.card}
     console.print(
         f"Five days of a real online gift shop, December 2010. {len(plan.deposits)} customers open a wallet "
         f"and bring {brought}: enough if they buy once, {RETURNING_PERCENT} % of what they will want if they "
-        "come back. Every order is paid in the order in which it was placed: most at once, but for those of "
-        f"{PARCEL_LINES} lines or more the money is only held, and captured when the parcels leave at three "
-        "in the afternoon, unless the order was cancelled by then. What comes back is refunded."
+        f"come back. {len(payers)} others, guests among them, pay by card. Every order is paid in the order "
+        f"in which it was placed: most at once, but for those of {PARCEL_LINES} lines or more the money is "
+        "only held, and captured when the parcels leave at three in the afternoon, unless the order was "
+        "cancelled by then. What comes back is refunded to where it came from."
     )
 
 
@@ -44,31 +41,71 @@ def progress_bar(console: Console, steps: int) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-def tell_examples(console: Console, plan: Plan) -> None:
-    """An order paid with borrowed money, one captured in part, and one refunded."""
+def tell_examples(console: Console, plan: Plan, ending: Ending) -> None:
+    """One example of each thing that doesn't happen to most orders."""
     loans, refunds = plan.all(Loan), plan.all(Refund)
+    topups = [topup for topup in plan.all(TopUp) if not topup.refusal]
     reduced = [capture for capture in plan.all(Capture) if capture.left_out]
     if loans:
         console.print(_loan_example(plan, loans))
+    if topups:
+        console.print(_topup_example(plan, topups))
+    second_cards = [payment for payment in plan.all(Payment) if payment.card and payment.attempt > 1]
+    if second_cards:
+        console.print(_second_card_example(plan, second_cards))
+    for resolution in plan.all(Resolution):
+        console.print(_lost_answer(ending.payments[resolution.row.order_id]))
     if reduced:
         console.print(_capture_example(reduced))
     if refunds:
         row = refunds[0].row
+        to_card = sum(refund.to_card for refund in refunds)
         console.print(
-            f"{_were(len(refunds), 'refund')} made, such as {pounds(row.amount)} "
-            f"of order {row.refund_of}, and went back to the wallet."
+            f"{_were(len(refunds), 'refund')} made, such as {pounds(row.amount)} of order {row.refund_of}: "
+            f"{len(refunds) - to_card} went back to wallets and {to_card} to cards."
         )
 
 
 def _loan_example(plan: Plan, loans: Sequence[Loan]) -> str:
     loan = loans[0]
-    row = next(payment.row for payment in plan.all(Payment) if payment.row.order_id == loan.order_id)
+    row = _order(plan, loan.order_id)
     return (
         f"{_were(len(loans), 'order')} refused at first and paid with borrowed money, such as "
         f"{row.order_id} of {pounds(row.amount)}: customer {row.customer_id}'s wallet was "
         f"{pounds(loan.amount)} short, customer {loan.lender} sent the difference, and the second "
         "attempt went through."
     )
+
+
+def _topup_example(plan: Plan, topups: Sequence[TopUp]) -> str:
+    topup = topups[0]
+    row = _order(plan, topup.order_id)
+    return (
+        f"{_were(len(topups), 'order')} refused at first and paid after a top-up by card, such as "
+        f"{row.order_id} of {pounds(row.amount)}, with {pounds(topup.amount)} from the card."
+    )
+
+
+def _second_card_example(plan: Plan, payments: Sequence[Payment]) -> str:
+    row = payments[0].row
+    first = next(payment for payment in plan.all(Payment) if payment.row == row)
+    return (
+        f"{_were(len(payments), 'order')} paid with another card after the first was declined, such as "
+        f"{row.order_id} ({first.refusal})."
+    )
+
+
+def _lost_answer(payment: dict[str, Any]) -> str:
+    began, ended = (datetime.fromisoformat(payment[name]) for name in ("created_at", "updated_at"))
+    return (
+        f"The acquirer charged order {payment['order_id']}, but its answer was lost: the shop heard 202 "
+        f"processing, and {(ended - began).total_seconds():.1f} s after it began the payment was "
+        f"{payment['status']} by itself, charged once."
+    )
+
+
+def _order(plan: Plan, order_id: str) -> Row:
+    return plan.orders[order_id].row
 
 
 def _capture_example(reduced: Sequence[Capture]) -> str:
@@ -89,42 +126,6 @@ def _were(count: int, noun: str) -> str:
     return f"{count} {noun} was" if count == 1 else f"{count} {noun}s were"
 
 
-def tell_table(console: Console, plan: Plan, ending: Ending) -> None:
-    """Where every row of the file ended up, and what it means for the shop."""
-    guests = [row.amount for row in plan.guests]
-    left_out = [row.amount for capture in plan.all(Capture) for row in capture.left_out]
-    coming = [row.amount for row in plan.coming]
-    not_applied = [row.amount for row in plan.not_applied]
-    table = Table("", "count", "total", title="Orders and refunds", title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    table.add_row("captured at once", *_figures(ending.costs(PAID, "automatic")))
-    table.add_row("authorized, captured when they left", *_figures(ending.costs(PAID, "manual")))
-    table.add_row("authorized, cancelled", *_figures(ending.costs(["canceled"])))
-    table.add_row("authorized, leaving tomorrow", *_figures(ending.costs(["authorized"])))
-    table.add_row("refused, insufficient funds", *_figures(ending.costs(["failed"])))
-    table.add_row("waiting: guests, who need a card", *_figures(guests))
-    table.add_row("orders", *_figures([*ending.amounts, *guests]), style="bold", end_section=True)
-    table.add_row("refunded to the wallet", *_figures(ending.refunded))
-    table.add_row("cancelled in time, not captured", *_figures(left_out))
-    if coming:
-        table.add_row("cancelled in time, leaving tomorrow", *_figures(coming))
-    table.add_row("not applicable: not paid in these days", *_figures(not_applied))
-    refunds = [*ending.refunded, *left_out, *coming, *not_applied]
-    table.add_row("refunds", *_figures(refunds), style="bold", end_section=True)
-    table.add_row("captured", *_figures(ending.captured))
-    table.add_row("refunded", *_figures(ending.refunded))
-    due = sum(ending.captured) - sum(ending.refunded)
-    table.add_row("pending for the shop", "", pounds(due), style="bold")
-    console.print()
-    console.print(table)
-    console.print()
-
-
-def _figures(amounts: Sequence[int]) -> tuple[str, str]:
-    return f"{len(amounts):,}", pounds(sum(amounts))
-
-
 def tell_checks(console: Console, checks: Iterable[Check]) -> list[Check]:
     """Each claim with a tick, or a cross and what contradicts it; returns those that failed."""
     failed = []
@@ -139,3 +140,16 @@ def tell_checks(console: Console, checks: Iterable[Check]) -> list[Check]:
         if not check.holds:
             failed.append(check)
     return failed
+
+
+def tell_omissions(console: Console, *, no_statement: bool, no_lost_answer: bool) -> None:
+    """What this telling left out, because of the system that it was told on."""
+    if no_statement:
+        console.print(
+            "Not checked: the acquirer's own statement. Set TAEL_ACQUIRER_URL to the address that tael up says."
+        )
+    if no_lost_answer:
+        console.print(
+            "Not shown: a lost answer of the acquirer, which is looked after too late for this story. Start "
+            "the system with TAEL_RESOLVE_SECONDS=6, and set it here too."
+        )

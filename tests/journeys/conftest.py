@@ -1,12 +1,17 @@
 """What journeys have in common: in the end the books are right."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
 
 from ledger import journal
-from local.system import System
+from local.system import System, running
+from tests.conftest import Shop, _reconnect, connect, onboard
+from tests.journeys.till import HASTE, Till
 
 
 @pytest.fixture
@@ -20,3 +25,55 @@ def money_is_neither_made_nor_lost(platform: httpx.Client, engine: System) -> It
         if not journal.is_entry(item):
             assert item["available"] >= 0, item
             assert item["held"] >= 0, item
+
+
+@pytest.fixture(scope="session")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A second system, which loses patience with its acquirer early: what was lost is found out soon."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in HASTE.items():
+            patch.setenv(name, value)
+        started = running(tmp_path_factory.mktemp("hasty") / "state")
+        system = started.__enter__()
+    try:
+        yield system
+    finally:
+        started.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def hasty_engine(hasty: System) -> Iterator[System]:
+    """The hasty system, with this process's own `chassis` connected to its engine while a module runs."""
+    before = dict(os.environ)
+    os.environ.update(hasty.environment)
+    _reconnect()
+    yield hasty
+    os.environ.clear()
+    os.environ.update(before)
+    _reconnect()
+
+
+@pytest.fixture(scope="module")
+def operator(hasty: System) -> Iterator[httpx.Client]:
+    """The platform of the hasty system, calling."""
+    with connect(hasty, hasty.platform_key) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def new_till(hasty_engine: System, operator: httpx.Client) -> Iterator[Callable[..., Till]]:
+    """Onboards merchants of the hasty system: `new_till(currency="EUR")`."""
+    with ExitStack() as connections:
+
+        def onboard_one(**changes: Any) -> Till:
+            shop: Shop = onboard(hasty_engine, operator, **changes)
+            connections.enter_context(shop.http)
+            return Till(shop)
+
+        yield onboard_one
+
+
+@pytest.fixture
+def till(new_till: Callable[..., Till]) -> Till:
+    """A merchant of the hasty system, this test's own."""
+    return new_till()
