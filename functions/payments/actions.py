@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from chassis import clock, paging, store
 from chassis.auth import Principal
-from chassis.errors import Conflict, InProgress, InsufficientFunds, NotFound, Problem
+from chassis.errors import Conflict, InProgress, InsufficientFunds, NotFound
 from chassis.operations import Intent, Reply
 from chassis.paging import Page, PageQuery
 from chassis.writes import Exists, Write
@@ -111,7 +111,7 @@ def cancel(principal: Principal, order_id: str) -> Reply[Payment]:
 def expire() -> int:
     """Cancel the authorizations that nobody may capture any more; returns how many.
 
-    One that cannot be canceled does not keep the others from it: its refusal is raised in the end.
+    One that cannot be canceled does not keep the others from it: what it failed with is raised in the end.
     """
     at = clock.now()
 
@@ -121,12 +121,12 @@ def expire() -> int:
         return model.canceled(stored, "expired", at), _release(stored)
 
     canceled = 0
-    failures: list[Problem] = []
+    failures: list[Exception] = []
     for found in table.due(at):
         try:
             canceled += not _move(found.merchant_id, found.order_id, step, found).replayed
-        except Problem as problem:
-            failures.append(problem)
+        except Exception as failure:  # noqa: BLE001 - whatever is wrong with one, the others are due too
+            failures.append(failure)
     if failures:
         raise failures[0]
     return canceled

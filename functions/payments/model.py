@@ -158,6 +158,9 @@ def captured(payment: StoredPayment, amount: int | None, at: datetime) -> Stored
 
     Raises ValidationFailed for more than was authorized, AuthorizationExpired, or Conflict.
     """
+    if payment.status is not Status.AUTHORIZED:
+        # A failed payment may yet be captured, but by a further attempt at the money only.
+        raise Conflict(f"order {payment.order_id} is {payment.status}")
     moved = _moved(payment, Status.CAPTURED, at)
     if payment.expires_at is not None and clock.timestamp(at) >= payment.expires_at:
         raise AuthorizationExpired(f"the authorization of order {payment.order_id} has expired")

@@ -13,7 +13,7 @@ from chassis.auth import FeePlan, Merchant
 from chassis.errors import Conflict, IdempotencyMismatch, ValidationFailed
 from chassis.operations import Intent
 from functions.payments import model
-from functions.payments.model import MAX_ATTEMPTS, TRANSITIONS
+from functions.payments.model import MAX_ATTEMPTS
 from functions.payments.shapes import NewPayment, Status, StoredPayment
 from ledger.money import MAX_AMOUNT
 
