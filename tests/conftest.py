@@ -119,6 +119,12 @@ class Shop:
         wallet = self.http.get(f"/v1/wallets/{wallet_id}").json()
         return wallet["available"], wallet["held"]
 
+    def pending(self) -> int:
+        """What was captured for the shop and is not settled."""
+        answer = self.http.get(f"/v1/ledger/accounts/merchant_pending:{self.id}:GBP")
+        balance: int = answer.json()["balance"]
+        return balance
+
     def become(self, wallet_id: str, change: str) -> httpx.Response:
         """Freeze, unfreeze or close a wallet."""
         return self.http.post(f"/v1/wallets/{wallet_id}/{change}")

@@ -1,9 +1,8 @@
 """The shapes of merchants and their API keys, and the rules that change them."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
-from pydantic.json_schema import SkipJsonSchema
 
 from chassis.errors import ValidationFailed
 from chassis.shapes import Input, Resource, Timestamp, example, text
@@ -62,24 +61,22 @@ class NewMerchant(Input):
         return fees
 
 
+def _left_out() -> Any:
+    """No value of the member's type: `model_fields_set` tells that it was left out."""
+    return None
+
+
 class MerchantPatch(Input):
     """What to change; what is left out stays. `fees` is replaced as a whole."""
 
     model_config = example(status="suspended")
 
-    name: Name | SkipJsonSchema[None] = None
-    fee: Fee | SkipJsonSchema[None] = None
-    fees: Fees | SkipJsonSchema[None] = None
-    settlement_delay_days: DelayDays | SkipJsonSchema[None] = None
-    cut_off: CutOff | SkipJsonSchema[None] = None
-    status: Status | SkipJsonSchema[None] = None
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _not_null(cls, value: object) -> object:
-        if value is None:
-            raise ValueError("cannot be null: what is to stay is left out")
-        return value
+    name: Name = Field(default_factory=_left_out)
+    fee: Fee = Field(default_factory=_left_out)
+    fees: Fees = Field(default_factory=_left_out)
+    settlement_delay_days: DelayDays = Field(default_factory=_left_out)
+    cut_off: CutOff = Field(default_factory=_left_out)
+    status: Status = Field(default_factory=_left_out)
 
     @model_validator(mode="after")
     def _something(self) -> Self:
@@ -172,11 +169,12 @@ def onboarded(
 
 def patched(merchant: StoredMerchant, patch: MerchantPatch) -> StoredMerchant:
     """The merchant after the change. Raises ValidationFailed when `fees` holds its own currency."""
-    if patch.fees and merchant.currency in patch.fees:
+    given = patch.model_fields_set
+    if "fees" in given and merchant.currency in patch.fees:
         raise ValidationFailed.of("body", "/fees", f"the plan for {merchant.currency} is fee")
     changes = patch.model_dump(
         exclude_unset=True, include={"name", "settlement_delay_days", "cut_off", "status"}
     )
-    own = patch.fee or merchant.fees[merchant.currency]
-    others = merchant.fees if patch.fees is None else patch.fees
+    own = patch.fee if "fee" in given else merchant.fees[merchant.currency]
+    others = patch.fees if "fees" in given else merchant.fees
     return merchant.model_copy(update={**changes, "fees": {**others, merchant.currency: own}})

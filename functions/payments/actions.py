@@ -6,7 +6,7 @@ from datetime import datetime
 from acquiring.acquirer import CardDeclined, DeclineCode
 from chassis import clock, store
 from chassis.auth import Principal
-from chassis.errors import InProgress, InsufficientFunds, PaymentRequired, Problem
+from chassis.errors import InProgress, InsufficientFunds, PaymentRequired
 from chassis.operations import Intent, Reply
 from chassis.paging import Page
 from chassis.writes import Exists, Write
@@ -141,7 +141,7 @@ def cancel(principal: Principal, order_id: str) -> Reply[Payment]:
 def expire() -> int:
     """Cancel the authorizations that nobody may capture any more; returns how many.
 
-    One that cannot be canceled does not keep the others from it: its refusal is raised in the end.
+    One that cannot be canceled does not keep the others from it: what it failed with is raised in the end.
     """
     at = clock.now()
 
@@ -150,12 +150,12 @@ def expire() -> int:
         return _canceling(stored, "expired", at) if is_due else None
 
     canceled = 0
-    failures: list[Problem] = []
+    failures: list[Exception] = []
     for found in table.due(at):
         try:
             canceled += not _move(found.merchant_id, found.order_id, step, found).replayed
-        except Problem as problem:
-            failures.append(problem)
+        except Exception as failure:  # noqa: BLE001 - whatever is wrong with one, the others are due too
+            failures.append(failure)
     if failures:
         raise failures[0]
     return canceled

@@ -19,7 +19,8 @@ MAX_REFUNDS = 100
 AUTHORIZATION_DAYS = 7
 
 TRANSITIONS: Mapping[Status, frozenset[Status]] = {
-    Status.FAILED: frozenset({Status.FAILED, Status.PROCESSING, Status.AUTHORIZED, Status.CAPTURED}),
+    # By a further attempt at the money, and by nothing else.
+    Status.FAILED: frozenset({Status.PROCESSING}),
     Status.PROCESSING: frozenset({Status.FAILED, Status.AUTHORIZED, Status.CAPTURED}),
     Status.AUTHORIZED: frozenset({Status.CAPTURED, Status.CANCELED}),
     Status.CAPTURED: frozenset({Status.PARTIALLY_REFUNDED, Status.REFUNDED}),

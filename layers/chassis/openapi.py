@@ -206,6 +206,8 @@ def _responses(operation: Operation, references: References) -> dict[str, Any]:
         "content": {"application/json": {"schema": references[operation.returns, "serialization"]}},
     }
     responses: dict[str, Any] = {str(int(operation.status)): success}
+    if operation.key_rule is KeyRule.OPTIONAL:
+        responses["200"] = {**success, "description": "Done by an earlier request, with another key or none."}
     by_status: dict[int, list[type[Problem]]] = {}
     for problem in dict.fromkeys(_problems(operation)):
         by_status.setdefault(int(problem.status), []).append(problem)
@@ -239,6 +241,8 @@ def _problems(operation: Operation) -> Iterable[type[Problem]]:
     yield from _EVERYWHERE
     if operation.access is not Access.PUBLIC:
         yield from _AUTHENTICATED
+        if operation.changes and operation.access is not Access.PLATFORM:
+            yield errors.MerchantSuspended
     if "{" in operation.path:
         yield errors.NotFound
     if operation.body_model:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from chassis import ids
 from chassis.auth import Access, Principal
@@ -99,9 +99,14 @@ class Operation:
 
     @property
     def body_is_required(self) -> bool:
-        """Whether the body has a member that cannot be left out; else all of it can."""
-        model = self.body_model
-        return model is not None and any(member.is_required() for member in model.model_fields.values())
+        """Whether an empty body would be refused; else it can be left out."""
+        if self.body_model is None:
+            return False
+        try:
+            self.body_model.model_validate({})
+        except ValidationError:
+            return True
+        return False
 
     def bind(
         self,

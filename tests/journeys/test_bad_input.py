@@ -139,7 +139,7 @@ def test_what_creates_something_unnamed_needs_a_key(operation: Operation, caller
     shop = caller.shop
     for headers in ({}, {"Idempotency-Key": ""}, {"Idempotency-Key": "x" * 256}, {"Idempotency-Key": "\x80"}):
         named = {"Tael-Merchant": shop.id, **headers}
-        encoded = {name: value.encode("latin-1") for name, value in named.items()}
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in named.items()]
         answer = shop.platform.request(operation.method, url, json=body_for(operation), headers=encoded)
         assert pointers(answer, 400) == ["/Idempotency-Key"]
 

@@ -11,6 +11,7 @@ from tests.journeys.together import CLIENTS, codes, everything, together
 
 pytestmark = pytest.mark.usefixtures("money_is_neither_made_nor_lost")
 
+
 def test_a_wallet_that_covers_fifty_of_two_hundred_payments_pays_exactly_fifty(shop: Shop) -> None:
     wallet = shop.wallet(50 * 100)
 
@@ -106,9 +107,7 @@ def test_twenty_identical_transfers_move_the_money_once(shop: Shop) -> None:
 def test_twenty_identical_openings_open_one_wallet(shop: Shop) -> None:
     headers = new_key()
     body = {"owner": "customer", "currency": "GBP"}
-    answers = together(
-        [lambda: shop.http.post("/v1/wallets", json=body, headers=headers)] * TWINS
-    )
+    answers = together([lambda: shop.http.post("/v1/wallets", json=body, headers=headers)] * TWINS)
     assert codes(answers) == {201: TWINS}
     assert len({answer.text for answer in answers}) == 1
     assert len(list(everything(shop, "/v1/wallets"))) == 1
@@ -133,9 +132,7 @@ def test_twenty_identical_onboardings_make_one_merchant_whose_key_is_shown_once(
         "fee": {"basis_points": 0, "fixed": 0},
         "settlement_delay_days": 0,
     }
-    answers = together(
-        [lambda: platform.post("/v1/merchants", json=body, headers=headers)] * TWINS
-    )
+    answers = together([lambda: platform.post("/v1/merchants", json=body, headers=headers)] * TWINS)
     assert codes(answers) == {201: TWINS}
     assert len({answer.json()["id"] for answer in answers}) == 1
     shown = [answer.json()["api_key"]["key"] for answer in answers]

@@ -2,34 +2,18 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from local.system import System
 from tests.conftest import Shop, new_key
 from tests.functions.inside import Inside, days_later
-
-CONFLICT = (409, "conflict")
-
-
-def problem(answer: httpx.Response) -> tuple[int, str]:
-    return answer.status_code, answer.json()["code"]
-
-
-def replayed(answer: httpx.Response) -> bool:
-    assert answer.status_code in {200, 201}, answer.text
-    return "Idempotent-Replayed" in answer.headers
+from tests.journeys.answers import CONFLICT, problem, replayed
 
 
 def entries(shop: Shop, wallet: str) -> list[tuple[str, int]]:
     """Reason and amount of a wallet's entries, newest first."""
     found = shop.http.get(f"/v1/wallets/{wallet}/entries").json()["data"]
     return [(entry["reason"], entry["amount"]) for entry in found]
-
-
-def pending(shop: Shop) -> int:
-    balance: int = shop.http.get(f"/v1/ledger/accounts/merchant_pending:{shop.id}:GBP").json()["balance"]
-    return balance
 
 
 def test_an_authorization_holds_the_money_and_moves_none(shop: Shop) -> None:
@@ -41,7 +25,7 @@ def test_an_authorization_holds_the_money_and_moves_none(shop: Shop) -> None:
     assert payment["created_at"] < payment["expires_at"]
     assert shop.balance(wallet) == (700, 300)
     assert entries(shop, wallet) == [("deposit", 1000)]
-    assert pending(shop) == 0
+    assert shop.pending() == 0
     assert problem(shop.pay("2", wallet, 701)) == (402, "insufficient_funds")
 
 
@@ -58,7 +42,7 @@ def test_a_capture_takes_what_it_names_and_releases_the_rest(
     assert payment["expires_at"] == authorized["expires_at"]
     assert shop.balance(wallet) == (1000 - captured, 0)
     assert entries(shop, wallet)[0] == ("payment", captured)
-    assert pending(shop) == captured
+    assert shop.pending() == captured
     assert len(payment["entries"]) == 1
 
 
@@ -135,6 +119,20 @@ def test_a_refused_authorization_is_stored_and_its_mode_is_fixed(shop: Shop) -> 
     assert shop.balance(wallet) == (300, 300)
 
 
+@pytest.mark.parametrize("mode", ["manual", "automatic"])
+def test_what_was_refused_is_captured_neither_from_anothers_hold_nor_from_new_money(
+    shop: Shop, mode: str
+) -> None:
+    wallet = shop.wallet(300)
+    shop.authorize("held", wallet, 300)
+    assert problem(shop.pay("refused", wallet, 300, capture=mode)) == (402, "insufficient_funds")
+    assert problem(shop.capture("refused")) == CONFLICT
+    shop.deposit(wallet, 1000)
+    assert problem(shop.capture("refused")) == CONFLICT
+    assert shop.balance(wallet) == (1000, 300)
+    assert shop.payment("refused")["status"] == "failed"
+
+
 @pytest.mark.parametrize("call", ["capture", "cancel", "refund"])
 def test_an_order_without_a_payment_is_not_found(shop: Shop, call: str) -> None:
     assert problem(getattr(shop, call)("1")) == (404, "not_found")
@@ -174,6 +172,7 @@ def test_an_authorization_is_captured_within_seven_days(
     shop: Shop,
     engine: System,
     monkeypatch: pytest.MonkeyPatch,
+    *,
     days: float,
     status: int,
     code: Any,

@@ -1,4 +1,4 @@
-"""Where two requests of a payment's or a wallet's life exclude each other, one wins and the books are right."""
+"""Where requests for a payment or a wallet exclude each other, one wins and the books are right."""
 
 from collections import Counter
 from functools import partial
@@ -61,9 +61,7 @@ def test_of_partial_captures_of_different_amounts_one_wins(shop: Shop) -> None:
         assert shop.balance(wallet) == (left, 0)
 
 
-def test_of_capture_and_expiry_one_wins(
-    shop: Shop, engine: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_capture_and_expiry_one_wins(shop: Shop, engine: System, monkeypatch: pytest.MonkeyPatch) -> None:
     orders = [str(number) for number in range(ROUNDS)]
     wallet = shop.wallet(100 * len(orders))
     for order in orders:

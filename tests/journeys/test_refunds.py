@@ -5,7 +5,7 @@ import pytest
 
 from functions.payments.model import MAX_REFUNDS
 from tests.conftest import Shop
-from tests.journeys.test_lifecycle import CONFLICT, pending, problem, replayed
+from tests.journeys.answers import CONFLICT, problem, replayed
 
 EXCEEDS = (409, "refund_exceeds_capture")
 
@@ -29,7 +29,7 @@ def test_a_refund_without_an_amount_is_of_all_that_is_left(shop: Shop, wallet: s
     assert (refund["order_id"], refund["reason"]) == ("1", None)
     assert status(shop) == ("refunded", 300, 0)
     assert shop.balance(wallet) == (1000, 0)
-    assert pending(shop) == 0
+    assert shop.pending() == 0
     assert shop.payment("1")["fee"] == 25
     entry = shop.http.get(f"/v1/ledger/entries/{refund['entry']}").json()
     assert (entry["reason"], entry["direction"], entry["amount"]) == ("refund", "credit", 300)

@@ -70,6 +70,13 @@ def test_nothing_of_another_merchant_can_be_changed(shop: Shop, other: Shop) -> 
     assert everything() == before
 
 
+def test_an_order_id_is_each_merchants_own(shop: Shop, other: Shop) -> None:
+    before = shop.authorize("1", shop.wallet(100), 100).json()
+    answer = other.pay("1", other.wallet(100), 10)
+    assert answer.status_code == 201
+    assert (shop.payment("1"), other.payment("1")) == (before, answer.json())
+
+
 @pytest.mark.parametrize("amount", [100, 5000], ids=["covered", "not covered"])
 def test_a_charge_of_another_merchants_wallet_tells_nothing_of_its_balance(
     shop: Shop, other: Shop, amount: int
@@ -114,7 +121,9 @@ def test_a_lists_cursor_leads_nowhere_else(shop: Shop, other: Shop) -> None:
     for _ in range(2):
         shop.wallet()
     cursor = shop.http.get("/v1/wallets", params={"limit": 1}).json()["next_cursor"]
-    assert other.http.get("/v1/wallets", params={"cursor": cursor}).json()["data"] == []
+    for client, path in ((other.http, "/v1/wallets"), (shop.http, "/v1/payments")):
+        answer = client.get(path, params={"cursor": cursor})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/cursor")
 
 
 def test_no_log_line_holds_a_key_or_what_was_sent(shop: Shop, system: System) -> None:

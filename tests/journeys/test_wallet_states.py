@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import Shop, new_key
-from tests.journeys.test_lifecycle import problem, replayed
+from tests.journeys.answers import problem, replayed
 
 
 def sent(shop: Shop, source: str, target: str) -> int:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -78,6 +79,25 @@ def test_a_refused_transfer_is_two_write_calls_and_its_replay_one(shop: Shop, ca
     make = transfer(caller, shop.wallet(), shop.wallet(), 1000, "key")
     assert cost(lambda: refused(make)) == (2 * 5 + 2, 2, 0)
     assert cost(lambda: refused(make)) == (2 * 5, 1, 0)
+
+
+def test_a_change_of_status_costs_one_unit_and_a_read_of_what_is_shown(shop: Shop, caller: Inside) -> None:
+    wallet = shop.wallet()
+    for change in (actions.freeze, actions.unfreeze, actions.close):
+        assert cost(partial(change, caller.principal, wallet)) == (1, 1, 1)
+        assert cost(partial(change, caller.principal, wallet)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("change", ["freeze", "close"])
+def test_a_change_of_status_whose_answer_is_lost_is_made(
+    shop: Shop, caller: Inside, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    wallet = shop.wallet()
+    Time(monkeypatch)
+    Faulty(monkeypatch, lost, lost)
+    answer = caller("POST", f"/v1/wallets/{wallet}/{change}")
+    assert (answer.status, answer.is_replay) == (200, False)
+    assert shop.become(wallet, change).json() == answer.body
 
 
 def test_conflicts_are_retried_to_success(
