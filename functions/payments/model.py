@@ -161,6 +161,8 @@ def capturable(payment: StoredPayment, amount: int | None, at: datetime) -> int:
 
     Raises ValidationFailed for more than was authorized, AuthorizationExpired, InProgress or Conflict.
     """
+    if payment.status is Status.PROCESSING:
+        raise InProgress(f"order {payment.order_id} is {payment.status}")
     _moved(payment, Status.CAPTURED, at)
     if payment.expires_at is not None and clock.timestamp(at) >= payment.expires_at:
         raise AuthorizationExpired(f"the authorization of order {payment.order_id} has expired")

@@ -27,6 +27,7 @@ def posting(number: int, reason: Reason, one: str, amount: int) -> Posting:
         Reason.TRANSFER: (accounts.wallet(WALLETS[0]), accounts.wallet(WALLETS[1])),
         Reason.PAYMENT: (accounts.wallet(one), accounts.merchant_pending(MERCHANT, currency)),
         Reason.REFUND: (accounts.merchant_pending(MERCHANT, currency), accounts.wallet(one)),
+        Reason.TOPUP: (accounts.acquirer_receivable(currency), accounts.wallet(one)),
     }[reason]
     at = f"2026-11-23T09:30:00.{number:06}Z"
     currency = "GBP" if reason is Reason.TRANSFER else currency

@@ -7,7 +7,7 @@ import pytest
 
 from chassis import observe
 from chassis.errors import Conflict, InsufficientFunds
-from functions.payments import actions
+from functions.payments import actions, refunds
 from functions.payments.shapes import Capture, NewPayment, NewRefund, WalletSource
 from tests.conftest import Shop
 from tests.functions.inside import Faulty, Inside, Time, conflict, lost
@@ -36,7 +36,7 @@ class Till:
     def refund(self, amount: int | None = None, key: str = "key") -> Callable[[], object]:
         asked = NewRefund(amount=amount)
         intent = self.caller.intent("POST /v1/payments/1/refunds", key, asked=asked.model_dump_json())
-        return lambda: actions.refund(self.principal, intent, "1", asked)
+        return lambda: refunds.refund(self.principal, intent, "1", asked)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from chassis.errors import Conflict, IdempotencyMismatch, ValidationFailed
 from chassis.operations import Intent
 from functions.payments import model
 from functions.payments.model import MAX_ATTEMPTS
-from functions.payments.shapes import NewPayment, Status, StoredPayment
+from functions.payments.records import StoredPayment
+from functions.payments.shapes import NewPayment, Status, WalletSource
 from ledger.money import MAX_AMOUNT
 
 WALLET = "wal_" + "a" * 24
@@ -37,16 +38,20 @@ def intent(key: str | None = None, asked: str = "this") -> Intent:
     return Intent(principal=MERCHANT.id, operation="POST /v1/payments/1", key=key, fingerprint=asked)
 
 
-def attempt(stored: StoredPayment | None = None, key: str | None = None, **changes: Any) -> StoredPayment:
+def asked(stored: StoredPayment | None = None, key: str | None = None, **changes: Any) -> StoredPayment:
     return model.attempt(
         stored, MERCHANT, "1", order(**changes), intent=intent(key), at=LATER if stored else AT
     )
 
 
+def attempt(stored: StoredPayment | None = None, key: str | None = None, **changes: Any) -> StoredPayment:
+    return model.succeeded(asked(stored, key, **changes), LATER if stored else AT)
+
+
 def failed(times: int = 1) -> StoredPayment:
     payment = None
     for number in range(times):
-        payment = model.refused(attempt(payment, key=f"key {number}"), "insufficient_funds")
+        payment = model.failed(asked(payment, key=f"key {number}"), "insufficient_funds", LATER)
     assert payment is not None
     return payment
 
@@ -113,7 +118,8 @@ def test_the_first_attempt_fixes_amount_and_currency(changes: dict[str, Any]) ->
 
 def test_a_further_attempt_may_come_from_another_wallet() -> None:
     other = "wal_" + "b" * 24
-    assert attempt(failed(), key="another", source={"wallet": other}).shown().source.wallet == other
+    paid = attempt(failed(), key="another", source={"wallet": other})
+    assert paid.shown().source == WalletSource(wallet=other)
 
 
 def test_there_are_at_most_twenty_attempts() -> None:
@@ -158,7 +164,7 @@ def test_an_unknown_key_never_repeats_a_failure() -> None:
 
 
 def test_without_a_key_the_body_stands_for_it() -> None:
-    payment = model.refused(attempt(), "insufficient_funds")
+    payment = model.failed(asked(), "insufficient_funds", LATER)
     assert model.earlier_attempt(payment, intent()) == payment.attempts[0]
     assert model.earlier_attempt(payment, replace(intent(), fingerprint="that")) is None
 

@@ -20,7 +20,8 @@ from functions.payments.model import (
     AuthorizationExpired,
     RefundExceedsCapture,
 )
-from functions.payments.shapes import NewPayment, NewRefund, PaymentQuery, Status, StoredPayment, StoredRefund
+from functions.payments.records import StoredPayment, StoredRefund
+from functions.payments.shapes import NewPayment, NewRefund, PaymentQuery, Status
 from ledger.posting import entries, post
 
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -29,29 +30,39 @@ EXPIRED = AT + timedelta(days=AUTHORIZATION_DAYS)
 MERCHANT = Merchant(id="mer_" + "a" * 24, status="active", fees={"GBP": FeePlan(basis_points=150, fixed=20)})
 
 
-def attempt(capture: str = "manual", amount: int = 1000) -> StoredPayment:
+def asked(capture: str = "manual", amount: int = 1000) -> StoredPayment:
     source = {"wallet": "wal_" + "a" * 24}
     body = {"amount": amount, "currency": "GBP", "source": source, "capture": capture}
     intent = Intent(principal=MERCHANT.id, operation="POST", key="key", fingerprint="this")
     return model.attempt(None, MERCHANT, "1", NewPayment.model_validate(body), intent=intent, at=AT)
 
 
+def attempt(capture: str = "manual", amount: int = 1000) -> StoredPayment:
+    return model.succeeded(asked(capture, amount), AT)
+
+
+def capture(payment: StoredPayment, amount: int | None, at: datetime = LATER) -> StoredPayment:
+    return model.captured(payment, model.capturable(payment, amount, at), at)
+
+
 def refund(payment: StoredPayment, amount: int | None = None) -> tuple[StoredPayment, StoredRefund]:
-    return model.refunded(payment, ids.random("ref"), NewRefund(amount=amount), "this", LATER)
+    made = model.new_refund(payment, ids.random("ref"), NewRefund(amount=amount), "this", LATER)
+    return model.refunded(payment, made, LATER)
 
 
 MOVES: dict[str, Callable[[StoredPayment, int | None], StoredPayment]] = {
-    "capture": lambda payment, amount: model.captured(payment, amount, LATER),
+    "capture": capture,
     "cancel": lambda payment, _: model.canceled(payment, "requested", LATER),
     "expire": lambda payment, _: model.canceled(payment, "expired", EXPIRED),
     "refund": lambda payment, amount: refund(payment, amount)[0],
 }
 PAYMENTS = {
+    Status.PROCESSING: asked(),
     Status.AUTHORIZED: attempt(),
     Status.CAPTURED: attempt("automatic"),
     Status.PARTIALLY_REFUNDED: refund(attempt("automatic"), 1)[0],
     Status.REFUNDED: refund(attempt("automatic"))[0],
-    Status.FAILED: model.refused(attempt(), "insufficient_funds"),
+    Status.FAILED: model.failed(asked(), "insufficient_funds", LATER),
     Status.CANCELED: model.canceled(attempt(), "requested", LATER),
 }
 """One of each status."""
@@ -92,9 +103,9 @@ def test_a_move_is_a_declared_transition_or_a_conflict(before: Status, move: str
     st.floats(0, 1.1),
 )
 def test_refunds_never_exceed_the_capture_nor_this_the_authorization(
-    amount: int, capture: str, moves: list[tuple[str, int | None]], share: float
+    amount: int, mode: str, moves: list[tuple[str, int | None]], share: float
 ) -> None:
-    payment = attempt(capture, amount)
+    payment = attempt(mode, amount)
     for move, wanted in moves:
         # Some of the amounts are near what there is, others anything.
         part = wanted if wanted is None or wanted % 2 else max(1, int(payment.amount * share / 3))
@@ -116,7 +127,7 @@ def test_refunds_never_exceed_the_capture_nor_this_the_authorization(
 @given(st.integers(1, 10**12), st.data())
 def test_a_capture_moves_what_it_takes_and_releases_the_rest(amount: int, data: Any) -> None:
     taken = data.draw(st.integers(1, amount))
-    payment = model.captured(attempt(amount=amount), taken, LATER)
+    payment = capture(attempt(amount=amount), taken)
     assert payment.fee == model.fee_of(payment.fee_plan, taken)
     (release, entry) = post(model.capture_posting(payment))
     assert release.add["held"] == -amount
@@ -134,7 +145,7 @@ def test_an_automatic_capture_takes_from_what_is_available() -> None:
 @pytest.mark.parametrize("amount", [1001, 10**12])
 def test_a_capture_of_more_than_was_authorized_is_pointed_at(amount: int) -> None:
     with pytest.raises(ValidationFailed) as refusal:
-        model.captured(attempt(), amount, LATER)
+        capture(attempt(), amount)
     assert refusal.value.faults[0].pointer == "/amount"
 
 
@@ -148,9 +159,9 @@ def test_an_authorization_ends_after_seven_days_to_the_microsecond(seconds: floa
     assert model.is_expired(payment, moment) is expired
     if expired:
         with pytest.raises(AuthorizationExpired):
-            model.captured(payment, None, moment)
+            capture(payment, None, moment)
     else:
-        assert model.captured(payment, None, moment).status is Status.CAPTURED
+        assert capture(payment, None, moment).status is Status.CAPTURED
 
 
 @pytest.mark.parametrize("status", set(Status) - {Status.AUTHORIZED})
@@ -163,7 +174,7 @@ def test_only_an_authorization_expires(status: Status) -> None:
     [(1000, None, True), (1000, 1000, True), (1000, 999, False), (400, 400, True), (400, None, False)],
 )
 def test_a_capture_repeats_the_one_of_the_same_amount(captured: int, asked: int | None, same: bool) -> None:
-    payment = model.captured(attempt(), captured, LATER)
+    payment = capture(attempt(), captured)
     assert model.is_captured_already(payment, asked) is same
     assert model.is_captured_already(refund(payment)[0], asked) is same
     assert not model.is_captured_already(attempt(), asked)

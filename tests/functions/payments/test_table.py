@@ -11,7 +11,8 @@ from chassis.operations import Intent
 from chassis.paging import SHARDS
 from chassis.writes import Exists, Write
 from functions.payments import model, table
-from functions.payments.shapes import NewPayment, StoredPayment, WalletSource
+from functions.payments.records import StoredPayment
+from functions.payments.shapes import NewPayment, WalletSource
 from ledger.posting import post
 
 MERCHANT = "mer_" + "a" * 24
@@ -22,7 +23,7 @@ def payment(order_id: str, wallet: str = "a", merchant_id: str = MERCHANT) -> St
     merchant = Merchant(id=merchant_id, status="active", fees={"GBP": FeePlan(basis_points=0, fixed=0)})
     order = NewPayment(amount=1, currency="GBP", source=WalletSource(wallet="wal_" + wallet * 24))
     intent = Intent(principal=merchant.id, operation="POST", key=None, fingerprint="this")
-    return model.attempt(None, merchant, order_id, order, intent=intent, at=AT)
+    return model.succeeded(model.attempt(None, merchant, order_id, order, intent=intent, at=AT), AT)
 
 
 def writes(order_id: str, wallet: str) -> list[Write]:
