@@ -19,17 +19,25 @@ POOL_CONNECTIONS = 64
 FAILURES: tuple[type[Exception], ...] = (ClientError, HTTPClientError, ConnectionError)
 """What a call to a service raises: it answered with an error, or it did not answer."""
 
-_TRANSIENT_CODES = frozenset(
+TRANSIENT_CODES = frozenset(
     {
+        "InternalServerError",
         "KmsThrottled",
         "LimitExceededException",
+        "ProvisionedThroughputExceeded",
         "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
         "RequestThrottled",
         "ServiceUnavailable",
         "Throttling",
+        "ThrottlingError",
         "ThrottlingException",
+        "TransactionConflict",
+        "TransactionConflictException",
+        "TransactionInProgressException",
     }
 )
+"""Errors of DynamoDB, SQS and KMS, and reasons of cancelled transactions, that pass by themselves."""
 
 
 def is_transient(failure: Exception) -> bool:
@@ -37,7 +45,7 @@ def is_transient(failure: Exception) -> bool:
     if not isinstance(failure, ClientError):
         return isinstance(failure, FAILURES)
     status = failure.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return error_code(failure) in _TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return error_code(failure) in TRANSIENT_CODES or status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def error_code(failure: Exception) -> str:

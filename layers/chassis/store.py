@@ -2,11 +2,9 @@
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any, NoReturn, TypeVar
 
-from botocore.exceptions import ClientError, HTTPClientError
-from botocore.exceptions import ConnectionError as NoConnectionError
+from botocore.exceptions import ClientError
 
 from chassis import attributes, aws, clock, ids, observe
 from chassis.attributes import Item
@@ -21,20 +19,6 @@ BACKOFF_CAP_SECONDS = 1.0
 BATCH_KEYS = 100
 TRANSACTION_WRITES = 100
 
-_TRANSIENT = frozenset(
-    {
-        "InternalServerError",
-        "ProvisionedThroughputExceeded",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingError",
-        "ThrottlingException",
-        "TransactionConflict",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
 Answer = TypeVar("Answer")
 
 
@@ -110,8 +94,8 @@ def _until_deadline(call: Callable[[], Answer]) -> Answer:
     while True:
         try:
             return call()
-        except (ClientError, HTTPClientError, NoConnectionError) as error:
-            if isinstance(error, ClientError) and not _is_transient(error):
+        except aws.FAILURES as error:
+            if not _is_transient(error):
                 raise
             ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**tries)
             pause = random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
@@ -122,12 +106,11 @@ def _until_deadline(call: Callable[[], Answer]) -> Answer:
         clock.sleep(pause)
 
 
-def _is_transient(error: ClientError) -> bool:
-    if _code(error) == "TransactionCanceledException":
-        codes = {reason["Code"] for reason in error.response["CancellationReasons"]}
-        return bool(codes & _TRANSIENT)
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return _code(error) in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+def _is_transient(failure: Exception) -> bool:
+    if isinstance(failure, ClientError) and _code(failure) == "TransactionCanceledException":
+        codes = {reason["Code"] for reason in failure.response["CancellationReasons"]}
+        return bool(codes & aws.TRANSIENT_CODES)
+    return aws.is_transient(failure)
 
 
 def get(table: str, key: Key) -> Item | None:
