@@ -102,5 +102,5 @@ STREAMS = (
     Stream("topups", handler="functions.topups.app.publish"),
 )
 
-VAULT_KEY = Key("vault", makers=("cards",), readers=("cards", "payments"))
+VAULT_KEY = Key("vault", makers=("cards",), readers=("cards", "payments", "topups"))
 KEYS = (VAULT_KEY,)

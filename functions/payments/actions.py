@@ -54,6 +54,12 @@ def pay(principal: Principal, intent: Intent, order_id: str, order: NewPayment) 
             return _pay_by_wallet(attempted, order.source, principal.only_holder)
         except Exists as existing:
             stored = table.parsed(existing.item)
+        except gateway.NoCard:
+            # What was answered before the card went away is answered again.
+            known = table.payment(merchant.id, order_id) if stored is None else None
+            if known is None:
+                raise
+            stored = known
     raise _too_busy(order_id)
 
 

@@ -137,7 +137,8 @@ def expire() -> int:
     return actions.expire()
 
 
-@service.queue("resolve", queue=resolution.QUEUE)
+# One at a time: a batch of questions that nobody answers would outlast the function.
+@service.queue("resolve", queue=resolution.QUEUE, batch_size=1)
 def resolve(message: Resolution) -> None:
     """Find out how a question to the acquirer ended whose answer was lost."""
     resolution.resolve(message)

@@ -6,11 +6,15 @@ from chassis.errors import NotFound as NoSuchThing
 from functions.payments.records import Pending, StoredPayment
 
 
+class NoCard(NoSuchThing):
+    """The merchant has no such card to use, or not any more."""
+
+
 def card_of(merchant_id: str, card_id: str) -> Card:
-    """The merchant's card with its number. Raises the problem NotFound for any other."""
+    """The merchant's card with its number. Raises NoCard for any other."""
     card = vault.reveal(merchant_id, card_id)
     if card is None:
-        raise NoSuchThing(f"there is no card {card_id}")
+        raise NoCard(f"there is no card {card_id}")
     return card
 
 
@@ -45,9 +49,10 @@ def find_out(payment: StoredPayment, pending: Pending) -> Outcome:
     then refuses that attempt id for ever, so a charge that arrives late finds the door closed. What follows
     an authorization was accepted, so it is done now.
     """
-    if pending.kind == "void":
-        return perform(payment, pending)
     found = connector().lookup(pending.attempt_id)
+    if pending.kind == "void":
+        # It was authorized, so it can only be declined now because it was voided.
+        return Approved() if isinstance(found, Declined) else perform(payment, pending)
     if not isinstance(found, NotFound):
         return found
     if pending.kind != "authorize":

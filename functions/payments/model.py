@@ -217,6 +217,11 @@ def new_refund(
     )
 
 
+def counting(payment: StoredPayment) -> StoredPayment:
+    """The payment with one more refund, however that will end."""
+    return payment.model_copy(update={"refunds": payment.refunds + 1})
+
+
 def refunded(
     payment: StoredPayment, refund: StoredRefund, at: datetime
 ) -> tuple[StoredPayment, StoredRefund]:
@@ -225,7 +230,7 @@ def refunded(
     total = payment.refunded + refund.amount
     (entry,) = posting.entries(refund_posting(payment, refund))
     return (
-        _moved(payment, status, at, refunded=total, refunds=payment.refunds + 1),
+        _moved(payment, status, at, refunded=total),
         refund.model_copy(update={"status": "succeeded", "entry": entry.id}),
     )
 

@@ -59,7 +59,7 @@ class StoredPayment(BaseModel):
     captured: int = 0
     refunded: int = 0
     refunds: int = 0
-    """How many."""
+    """How many were begun."""
     fee_plan: FeePlan
     """The merchant's when the order was first attempted."""
     fee: int = 0

@@ -45,6 +45,7 @@ def refund(principal: Principal, intent: Intent, order_id: str, asked: NewRefund
 def _refund(stored: StoredPayment, made: StoredRefund, at: datetime) -> Reply[Refund]:
     """Commit the refund. Raises Repeated when it was made before, Exists when the payment has changed."""
     merchant_id = stored.merchant_id
+    stored = model.counting(stored)
     if model.is_by_wallet(stored):
         refunded, done = model.refunded(stored, made, at)
         movement = post(model.refund_posting(stored, done))

@@ -52,7 +52,8 @@ def get_topup(principal: Principal, topup_id: TopupId) -> Topup:
     return actions.get_topup(principal, topup_id)
 
 
-@service.queue("resolve", queue=resolution.QUEUE)
+# One at a time: a batch of questions that nobody answers would outlast the function.
+@service.queue("resolve", queue=resolution.QUEUE, batch_size=1)
 def resolve(message: Resolution) -> None:
     """Find out how a charge ended whose answer was lost."""
     resolution.resolve(message)

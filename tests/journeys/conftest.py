@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from ledger import journal
 from local.system import System, running
 from tests.conftest import Shop, _reconnect, connect, onboard
+from tests.journeys.reconciling import reconcile
 from tests.journeys.till import HASTE, Till
 
 
@@ -30,15 +32,8 @@ def money_is_neither_made_nor_lost(platform: httpx.Client, engine: System) -> It
 @pytest.fixture(scope="session")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A second system, which loses patience with its acquirer early: what was lost is found out soon."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in HASTE.items():
-            patch.setenv(name, value)
-        started = running(tmp_path_factory.mktemp("hasty") / "state")
-        system = started.__enter__()
-    try:
-        yield system
-    finally:
-        started.__exit__(None, None, None)
+    with running(tmp_path_factory.mktemp("hasty") / "state", settings=HASTE) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -77,3 +72,9 @@ def new_till(hasty_engine: System, operator: httpx.Client) -> Iterator[Callable[
 def till(new_till: Callable[..., Till]) -> Till:
     """A merchant of the hasty system, this test's own."""
     return new_till()
+
+
+@pytest.fixture
+def books(hasty_engine: System, operator: httpx.Client) -> Callable[[], None]:
+    """Holds the acquirer's statement against the records and the ledger."""
+    return partial(reconcile, hasty_engine, operator)

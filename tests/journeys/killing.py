@@ -81,7 +81,9 @@ def mortals(system: System) -> Iterator[Mortals]:
     log = system.state.logs / "mortals.jsonl"
     command = [sys.executable, "-m", "tests.journeys.dying", str(log)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=dict(system.environment), stdin=pipe, stdout=pipe, text=True) as parent:
+    with subprocess.Popen(
+        command, env=dict(system.environment), stdin=pipe, stdout=pipe, text=True
+    ) as parent:
         yield Mortals(parent)
         assert parent.stdin is not None
         parent.stdin.close()

@@ -65,9 +65,7 @@ class Till:
         """Have the money of an order reserved."""
         return self.pay(order, card, amount, capture="manual", **more)
 
-    def top_up(
-        self, wallet: str, card: str, amount: int = 1000, key: str | None = None
-    ) -> httpx.Response:
+    def top_up(self, wallet: str, card: str, amount: int = 1000, key: str | None = None) -> httpx.Response:
         """Fund a wallet."""
         body = {"wallet": wallet, "card": card, "amount": amount, "currency": "GBP"}
         return self.shop.http.post("/v1/topups", json=body, headers=headers(key))
