@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from acquiring import acquirer
 from acquiring.acquirer import DeclineCode
 from acquiring.vault import DataKey, Sealed
-from chassis import ids
+from chassis import clock, ids
 from chassis.errors import Fault, ValidationFailed
 from chassis.shapes import Input, Resource, Timestamp, example
 
@@ -99,7 +99,7 @@ def _cvc(secret: SecretStr) -> SecretStr:
 class NewCard(Input):
     """A card to keep."""
 
-    model_config = example(number="4242424242424242", exp_month=12, exp_year=2030, cvc="123")
+    model_config = example(number="4242424242424242", exp_month=12, exp_year=clock.now().year + 4, cvc="123")
 
     number: Annotated[
         SecretStr, AfterValidator(_number), Field(description="Digits only. It is shown by no operation.")

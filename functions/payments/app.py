@@ -54,6 +54,7 @@ RefundId = Annotated[str, Field(pattern=ids.pattern("ref"))]
         CurrencyMismatch,
         IdempotencyMismatch,
     ),
+    may_wait=True,
 )
 def pay(principal: Principal, intent: Intent, order_id: OrderId, body: NewPayment) -> Reply[Payment]:
     """Pay an order.
@@ -81,6 +82,7 @@ def get_payment(principal: Principal, order_id: OrderId) -> Payment:
     "POST /v1/payments/{order_id}/capture",
     access=Access.MERCHANT,
     refusals=(CardDeclined, Conflict, InProgress, AuthorizationExpired),
+    may_wait=True,
 )
 def capture_payment(principal: Principal, order_id: OrderId, body: Capture) -> Reply[Payment]:
     """Capture an authorized payment, all or part.
@@ -94,6 +96,7 @@ def capture_payment(principal: Principal, order_id: OrderId, body: Capture) -> R
     "POST /v1/payments/{order_id}/cancel",
     access=Access.MERCHANT,
     refusals=(CardDeclined, Conflict, InProgress),
+    may_wait=True,
 )
 def cancel_payment(principal: Principal, order_id: OrderId) -> Reply[Payment]:
     """Cancel an authorized payment.
@@ -109,6 +112,7 @@ def cancel_payment(principal: Principal, order_id: OrderId) -> Reply[Payment]:
     status=201,
     key=KeyRule.REQUIRED,
     refusals=(Conflict, InProgress, RefundExceedsCapture),
+    may_wait=True,
 )
 def refund_payment(principal: Principal, intent: Intent, order_id: OrderId, body: NewRefund) -> Reply[Refund]:
     """Refund a captured payment, all or part.

@@ -30,6 +30,7 @@ TopupId = Annotated[str, Field(pattern=ids.pattern("top"))]
     status=201,
     key=KeyRule.REQUIRED,
     refusals=(CardDeclined, NotFound, AccountClosed, AccountFrozen, BalanceLimit, CurrencyMismatch),
+    may_wait=True,
 )
 def create_topup(principal: Principal, intent: Intent, body: NewTopup) -> Reply[Topup]:
     """Top up a wallet from a bank card.

@@ -208,6 +208,8 @@ def _responses(operation: Operation, references: References) -> dict[str, Any]:
     responses: dict[str, Any] = {str(int(operation.status)): success}
     if operation.key_rule is KeyRule.OPTIONAL:
         responses["200"] = {**success, "description": "Done by an earlier request, with another key or none."}
+    if operation.may_wait:
+        responses["202"] = {**success, "description": "Accepted; how it ends is not known yet."}
     by_status: dict[int, list[type[Problem]]] = {}
     for problem in dict.fromkeys(_problems(operation)):
         by_status.setdefault(int(problem.status), []).append(problem)

@@ -81,6 +81,8 @@ class Operation:
     status: int
     key_rule: KeyRule
     refusals: tuple[type[Problem], ...]
+    may_wait: bool
+    """Whether it can answer 202: accepted, its outcome not known yet."""
     path_model: type[BaseModel]
     query_model: type[BaseModel]
     body_model: type[BaseModel] | None
@@ -129,6 +131,7 @@ def declare(
     status: int,
     key_rule: KeyRule,
     refusals: tuple[type[Problem], ...],
+    may_wait: bool,
 ) -> Operation:
     """Read an operation off its handler's signature.
 
@@ -155,6 +158,7 @@ def declare(
         status=status,
         key_rule=key_rule,
         refusals=refusals,
+        may_wait=may_wait,
         path_model=create_model(f"PathOf_{handler.__name__}", **fields),
         query_model=hints.get("query", NoQuery),
         body_model=hints.get("body"),

@@ -63,14 +63,24 @@ class Service(Sources):
         status: int = HTTPStatus.OK,
         key: KeyRule = KeyRule.NONE,
         refusals: tuple[type[Problem], ...] = (),
+        may_wait: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Declare the decorated function as the operation of that route (`operations.declare` says how).
 
-        `refusals` are the problems of its own, beside those that every operation of its kind can meet.
+        `refusals` are the problems of its own, beside those that every operation of its kind can meet;
+        `may_wait` says that it can answer 202, accepted.
         """
 
         def register(handler: Handler) -> Handler:
-            declared = declare(route, handler, access=access, status=status, key_rule=key, refusals=refusals)
+            declared = declare(
+                route,
+                handler,
+                access=access,
+                status=status,
+                key_rule=key,
+                refusals=refusals,
+                may_wait=may_wait,
+            )
             self.operations.append(declared)
 
             def view(**_: str) -> Response:

@@ -20,8 +20,13 @@ class Bad:
 
 def valid_body(model: type[BaseModel]) -> Any:
     """A body with every member, from the examples of the schema."""
+    return next(valid_bodies(model))
+
+
+def valid_bodies(model: type[BaseModel]) -> Iterator[Any]:
+    """Bodies with every member, and with each thing that a member can be where it is one of several."""
     schema = model.model_json_schema()
-    return _valid(schema, schema.get("$defs", {}))
+    return _all_valid(schema, schema.get("$defs", {}))
 
 
 def bad_bodies(model: type[BaseModel]) -> Iterator[Bad]:
@@ -49,21 +54,46 @@ def _resolved(schema: Schema, definitions: Schema) -> Schema:
 
 
 def _valid(schema: Schema, definitions: Schema) -> Any:
+    return next(_all_valid(schema, definitions))
+
+
+def _all_valid(schema: Schema, definitions: Schema, given: Any = None) -> Iterator[Any]:
+    """What the schema takes; `given` is what the example of the whole has here."""
     schema = _resolved(schema, definitions)
     match schema:
+        case {"oneOf": options}:
+            for option in options:
+                yield from _all_valid(option, definitions)
         case {"properties": properties}:
-            return {name: _valid(member, definitions) for name, member in properties.items()}
+            yield from _all_valid_objects(properties, schema, definitions)
         case {"examples": [example, *_]} | {"const": example} | {"enum": [example, *_]}:
-            return example
+            yield example
         case {"patternProperties": _}:
-            return {"note": "x"}
+            yield {"note": "x"}
         case {"type": "object"}:
-            return {}
-    return schema["minimum"]
+            yield {}
+        case _:
+            yield schema["minimum"] if given is None else given
+
+
+def _all_valid_objects(properties: Schema, schema: Schema, definitions: Schema) -> Iterator[Any]:
+    """An object, and then with one member at a time something else that it can be."""
+    (example, *_) = schema.get("examples", [{}])
+    members = {
+        name: list(_all_valid(member, definitions, example.get(name))) for name, member in properties.items()
+    }
+    whole = {name: first for name, (first, *_) in members.items()}
+    yield whole
+    for name, (_, *others) in members.items():
+        for other in others:
+            yield {**whole, name: other}
 
 
 def _bad(schema: Schema, definitions: Schema, pointer: str) -> Iterator[Bad]:
     schema = _resolved(schema, definitions)
+    if "oneOf" in schema:
+        yield from _bad_choices(schema["oneOf"], definitions, pointer)
+        return
     kind = schema["type"]
     for value in _of_other_types(kind, nullable=schema.get("nullable", False)):
         yield Bad(value, pointer)
@@ -107,6 +137,17 @@ def _bad_objects(schema: Schema, definitions: Schema, pointer: str) -> Iterator[
             yield Bad({other: whole[other] for other in whole if other != name}, f"{pointer}/{name}")
         for bad in _bad(member, definitions, f"{pointer}/{name}"):
             yield Bad({**whole, name: bad.body}, bad.pointer)
+
+
+def _bad_choices(options: list[Schema], definitions: Schema, pointer: str) -> Iterator[Bad]:
+    """Nothing that can be chosen, everything at once, and each choice with one thing wrong."""
+    both = {name: value for option in options for name, value in _valid(option, definitions).items()}
+    for value in (*_of_other_types("object", nullable=False), {}, {"amount": 1}, both):
+        yield Bad(value, pointer)
+    for option in options:
+        for bad in _bad_objects(_resolved(option, definitions), definitions, pointer):
+            if bad.body:  # what has no member at all is none of them
+                yield bad
 
 
 def _bad_maps(schema: Schema, definitions: Schema) -> Iterator[Any]:

@@ -10,7 +10,7 @@ from chassis.auth import Access
 from chassis.operations import Operation
 from tests.conftest import Shop, new_key
 from tests.functions.inside import SERVICES
-from tests.journeys.bad import valid_body
+from tests.journeys.bad import valid_bodies
 
 OPERATIONS = {
     operation.name: operation
@@ -35,7 +35,12 @@ every_body = some([operation for operation in OPERATIONS.values() if operation.b
 
 def body_for(operation: Operation) -> Any:
     """A body that its model takes, or None."""
-    return valid_body(operation.body_model) if operation.body_model else None
+    return bodies_for(operation)[0]
+
+
+def bodies_for(operation: Operation) -> list[Any]:
+    """Bodies that its model takes, one for each thing that a member of it can be; or only None."""
+    return list(valid_bodies(operation.body_model)) if operation.body_model else [None]
 
 
 class Caller:
@@ -46,11 +51,13 @@ class Caller:
         wallet = shop.wallet(10_000)
         self.values = {
             "account": f"wallet:{wallet}",
+            "card_id": "card_" + "a" * 24,
             "entry_id": "ent_WzFd",
             "key_id": "key_" + "a" * 32,
             "merchant_id": shop.id,
             "order_id": "1",
             "refund_id": "ref_" + "a" * 24,
+            "topup_id": "top_" + "a" * 24,
             "transfer_id": "trf_" + "a" * 24,
             "wallet_id": wallet,
         }

@@ -15,6 +15,7 @@ from tests.journeys.bad import (
     SURROGATE,
     bad_bodies,
     bad_numbers,
+    valid_bodies,
     valid_body,
     with_text_in_the_place_of_texts,
 )
@@ -22,6 +23,7 @@ from tests.journeys.calling import (
     JSON,
     OPERATIONS,
     Caller,
+    bodies_for,
     body_for,
     every_body,
     every_operation,
@@ -54,7 +56,8 @@ def test_a_body_with_one_thing_wrong_is_refused_there(operation: Operation, call
 @every_body
 def test_what_was_made_wrong_is_right_otherwise(operation: Operation) -> None:
     assert operation.body_model
-    operation.body_model.model_validate(valid_body(operation.body_model))
+    for body in valid_bodies(operation.body_model):
+        operation.body_model.model_validate(body)
 
 
 @every_body
@@ -73,8 +76,9 @@ def test_an_amount_is_written_as_an_integer_and_in_no_other_way(operation: Opera
 def test_a_text_holds_neither_nul_nor_half_a_character(
     operation: Operation, caller: Caller, text: str, status: int
 ) -> None:
-    for body in with_text_in_the_place_of_texts(body_for(operation), text):
-        pointers(caller(operation, content=json.dumps(body), headers=JSON), status)
+    for whole in bodies_for(operation):
+        for body in with_text_in_the_place_of_texts(whole, text):
+            pointers(caller(operation, content=json.dumps(body), headers=JSON), status)
 
 
 @every_body

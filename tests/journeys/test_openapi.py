@@ -162,6 +162,20 @@ def test_what_may_be_answered_otherwise_than_created_says_so() -> None:
     assert {"200", "201"} <= DOCUMENT["paths"]["/v1/payments/{order_id}"]["post"]["responses"].keys()
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/payments/{order_id}",
+        "/v1/payments/{order_id}/capture",
+        "/v1/payments/{order_id}/cancel",
+        "/v1/payments/{order_id}/refunds",
+        "/v1/topups",
+    ],
+)
+def test_what_waits_for_the_acquirer_may_be_answered_as_accepted(path: str) -> None:
+    assert "202" in DOCUMENT["paths"][path]["post"]["responses"]
+
+
 @pytest.mark.parametrize("path", FILES)
 def test_the_page_is_served_with_a_policy_that_allows_nothing_from_elsewhere(
     platform: httpx.Client, path: str

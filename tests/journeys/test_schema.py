@@ -41,12 +41,21 @@ def merchant(system: System, platform: httpx.Client) -> Iterator[Shop]:
         yield shop
 
 
+def with_few_currencies(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the first currencies only; each further one would be one more request per body."""
+    components = document["components"]
+    currency = components["schemas"]["Currency"]
+    few = {**currency, "enum": [*currency["examples"], *currency["enum"][:5]]}
+    schemas = {**components["schemas"], "Currency": few}
+    return {**document, "components": {**components, "schemas": schemas}}
+
+
 def promised(**phases: bool) -> BaseSchema:
     """The document, for requests of these phases only; test_openapi shows that it is what is served."""
     settings = {name: {"enabled": phases.get(name, False)} for name in ("examples", "coverage", "fuzzing")}
     project = {"seed": SEED, "checks": CHECKS, "phases": {**settings, "stateful": {"enabled": False}}}
     config = SchemathesisConfig.from_dict(project)
-    return schemathesis.openapi.from_dict(DOCUMENT, config=config)
+    return schemathesis.openapi.from_dict(with_few_currencies(DOCUMENT), config=config)
 
 
 SYSTEMATIC = promised(examples=True, coverage=True)

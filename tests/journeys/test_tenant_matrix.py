@@ -13,7 +13,7 @@ from chassis.operations import Operation
 from local.system import System
 from tests.conftest import Shop, new_key, onboard
 from tests.functions.inside import everything
-from tests.journeys.calling import OPERATIONS, assert_documented, body_for, some
+from tests.journeys.calling import OPERATIONS, assert_documented, bodies_for, body_for, some
 
 OBJECTS = {"wallet", "from_wallet", "to_wallet", "card", "bank_account"}
 """Members of bodies that name an object."""
@@ -31,6 +31,13 @@ class Tenants:
     """The stranger's own, for bodies."""
 
 
+def keep_card(shop: Shop) -> str:
+    card = body_for(OPERATIONS["POST /v1/cards"])
+    kept = shop.http.post("/v1/cards", json=card, headers=new_key())
+    assert kept.status_code == 201, kept.text
+    return str(kept.json()["id"])
+
+
 @pytest.fixture(scope="module")
 def tenants(engine: System, platform: httpx.Client) -> Iterator[Tenants]:
     owner, stranger = onboard(engine, platform), onboard(engine, platform)
@@ -38,22 +45,28 @@ def tenants(engine: System, platform: httpx.Client) -> Iterator[Tenants]:
         wallet, other = owner.wallet(1000), owner.wallet(1000)
         body = {"from_wallet": wallet, "to_wallet": other, "amount": 1, "currency": "GBP"}
         transfer = owner.http.post("/v1/transfers", json=body, headers=new_key()).json()
+        card = keep_card(owner)
+        body = {"wallet": wallet, "card": card, "amount": 1, "currency": "GBP"}
+        topup = owner.http.post("/v1/topups", json=body, headers=new_key()).json()
         owner.authorize("1", wallet, 10)
         entry = owner.pay("2", wallet, 10).json()["entries"][0]
         (key,) = owner.http.get(f"/v1/merchants/{owner.id}/api-keys").json()["data"]
         theirs = {
             "account": f"wallet:{wallet}",
+            "card_id": card,
             "entry_id": entry,
             "key_id": key["id"],
             "merchant_id": owner.id,
             "order_id": "1",
             "refund_id": owner.refund("2", 1).json()["id"],
+            "topup_id": topup["id"],
             "transfer_id": transfer["id"],
             "wallet_id": wallet,
             **dict.fromkeys(OBJECTS, wallet),
+            "card": card,
         }
-        own = {"wallet": stranger.wallet(1000), "from_wallet": stranger.wallet(1000)}
-        asked = Tenants(owner, stranger, theirs, {**own, "to_wallet": stranger.wallet(1000)})
+        own = {name: stranger.wallet(1000) for name in ("wallet", "from_wallet", "to_wallet")}
+        asked = Tenants(owner, stranger, theirs, {**own, "card": keep_card(stranger)})
         before = everything()
         yield asked
         assert everything() == before
@@ -77,9 +90,10 @@ def fill(body: Any, values: dict[str, str]) -> Any:
 
 IN_PATHS = [operation for operation in OPERATIONS.values() if operation.path_model.model_fields]
 IN_BODIES = [
-    pytest.param(operation, name, id=f"{operation.name} {name}")
+    pytest.param(operation, body, name, id=f"{operation.name} {name}")
     for operation in OPERATIONS.values()
-    for name in named(body_for(operation))
+    for body in bodies_for(operation)
+    for name in named(body)
 ]
 
 
@@ -98,13 +112,13 @@ def test_what_a_path_names_is_not_there_for_another(operation: Operation, tenant
     refused(operation, tenants, url, fill(body_for(operation), tenants.own))
 
 
-@pytest.mark.parametrize(("operation", "name"), IN_BODIES)
+@pytest.mark.parametrize(("operation", "body", "name"), IN_BODIES)
 @pytest.mark.parametrize("capture", ["automatic", "manual"])
 def test_what_a_body_names_is_not_there_for_another(
-    operation: Operation, name: str, capture: str, tenants: Tenants
+    operation: Operation, body: dict[str, Any], name: str, capture: str, tenants: Tenants
 ) -> None:
     values = {**tenants.own, name: tenants.theirs[name]}
-    body = {**fill(body_for(operation), values), "currency": "GBP", "amount": 10}
+    body = {**fill(body, values), "currency": "GBP", "amount": 10}
     if "capture" in body:
         body["capture"] = capture
     refused(operation, tenants, operation.path.format_map(tenants.theirs), body)

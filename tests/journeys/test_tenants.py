@@ -42,7 +42,7 @@ def test_nothing_of_another_merchant_can_be_read(shop: Shop, other: Shop) -> Non
     ]
     assert [shop.http.get(path).status_code for path in paths] == [200] * len(paths)
     assert [other.http.get(path).status_code for path in paths] == [404] * len(paths)
-    for path in ("/v1/wallets", "/v1/transfers", "/v1/payments"):
+    for path in ("/v1/wallets", "/v1/transfers", "/v1/payments", "/v1/topups"):
         assert other.http.get(path).json() == {"data": [], "next_cursor": None}
 
 

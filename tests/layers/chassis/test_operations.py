@@ -31,7 +31,9 @@ def stranger(a: str, request: str) -> Thing:
 
 
 def declared(route: str, handler: Callable[..., Any]) -> Operation:
-    return declare(route, handler, access=Access.ANY, status=200, key_rule=KeyRule.NONE, refusals=())
+    return declare(
+        route, handler, access=Access.ANY, status=200, key_rule=KeyRule.NONE, refusals=(), may_wait=False
+    )
 
 
 def test_a_signature_is_the_declaration() -> None:
