@@ -5,6 +5,8 @@ from rich.console import Console
 from local.sandbox import Sandbox
 from local.system import System
 
+TEST_CARDS = "docs/test-cards.md"
+
 OPEN_A_MERCHANT = """
 # Onboard a merchant; its key is shown this once.
 KEY=$(curl -s "$URL/v1/merchants" -H "Authorization: Bearer $OPERATOR" \\
@@ -43,6 +45,17 @@ curl -s "$URL/v1/payments/order-2/capture" -H "Authorization: Bearer $KEY" \\
 curl -s "$URL/v1/payments/order-1/refunds" -H "Authorization: Bearer $KEY" \\
   -H 'Idempotency-Key: refund-1' -H 'Content-Type: application/json' -d '{"amount": 250}'; echo
 
+# Keep a test card, pay an order of £3.00 with it, and top the wallet up by £10.00.
+CARD=$(curl -s "$URL/v1/cards" -H "Authorization: Bearer $KEY" \\
+  -H 'Idempotency-Key: card-of-ada' -H 'Content-Type: application/json' \\
+  -d '{"number": "4242424242424242", "exp_month": 12, "exp_year": 2034, "cvc": "123"}' | field id)
+curl -s "$URL/v1/payments/order-3" -H "Authorization: Bearer $KEY" \\
+  -H 'Content-Type: application/json' \\
+  -d '{"amount": 300, "currency": "GBP", "source": {"card": "'"$CARD"'"}}'; echo
+curl -s "$URL/v1/topups" -H "Authorization: Bearer $KEY" \\
+  -H 'Idempotency-Key: top-up-1' -H 'Content-Type: application/json' \\
+  -d '{"wallet": "'"$WALLET"'", "card": "'"$CARD"'", "amount": 1000, "currency": "GBP"}'; echo
+
 # See what is left.
 curl -s "$URL/v1/wallets/$WALLET" -H "Authorization: Bearer $KEY"; echo
 """
@@ -69,6 +82,9 @@ def announce(console: Console, system: System, sandbox: Sandbox | None) -> None:
         "Logs": str(system.state.logs),
         "Operator key": operator,
     }
+    if system.acquirer_url:
+        facts["Acquirer"] = f"{system.acquirer_url}  (what it charged: {system.acquirer_url}/statement)"
+        facts["Test cards"] = TEST_CARDS
     if sandbox:
         facts["Sandbox key"] = f"{sandbox.key}  (merchant {sandbox.merchant})"
     for name, fact in facts.items():

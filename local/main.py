@@ -26,7 +26,9 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
-dlq = typer.Typer(no_args_is_help=True, help="What the queues gave up.")
+dlq = typer.Typer(
+    no_args_is_help=True, help="Dead letters: messages that a queue gave up after several tries."
+)
 app.add_typer(dlq, name="dlq")
 
 StateOption = Annotated[
@@ -83,6 +85,8 @@ def demo(
     """Play five days of a real shop through the API, and account for every penny.
 
     Without --url a whole system is started on free ports for it, and stopped afterwards.
+
+    With it, TAEL_ACQUIRER_URL says where the acquirer's own statement is, which is then checked too.
     """
     with _exit_code(when_stopped=INTERRUPTED):
         story.run(Console(), url)
@@ -90,10 +94,15 @@ def demo(
 
 @dlq.command("list")
 def list_dead_letters(
-    queue: Annotated[str | None, typer.Argument(help="Show its dead letters. Default: count all.")] = None,
+    queue: Annotated[
+        str | None,
+        typer.Argument(
+            help="Show its dead letters, such as payment-resolutions. Default: count those of every queue."
+        ),
+    ] = None,
     state: StateOption = Path(".tael"),
 ) -> None:
-    """Show what a queue has given up, or how much each has."""
+    """Count the dead letters of every queue, or show those of one."""
     with _exit_code(when_stopped=INTERRUPTED):
         attach(state)
         if queue is None:
@@ -110,7 +119,7 @@ def redrive(
     queue: Annotated[str, typer.Argument(help="The queue whose dead letters are sent back to it.")],
     state: StateOption = Path(".tael"),
 ) -> None:
-    """Send the dead letters of a queue back to it, to be handled once more."""
+    """Send the dead letters of a queue back to it, to be tried once more."""
     with _exit_code(when_stopped=INTERRUPTED):
         attach(state)
         typer.echo(f"{dead_letters.redrive(queue)} sent back to {queue}")

@@ -83,18 +83,23 @@ def running(
     if port:
         require_free(port)
     with ExitStack() as stack:
-        yield _start(stack, state, port or free_port(), engine, workers, settings or {})
+        environment = {**os.environ, **(settings or {})}
+        yield _start(stack, _Wanted(state, port or free_port(), engine, workers, environment))
 
 
-def _start(
-    stack: ExitStack,
-    folder: Path,
-    port: int,
-    choice: EngineKind,
-    workers: int,
-    wanted: Mapping[str, str],
-) -> System:
-    opened = stack.enter_context(state.opened(folder))
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    folder: Path
+    port: int
+    engine: EngineKind
+    workers: int
+    environment: Mapping[str, str]
+    """What its own environment is made from."""
+
+
+def _start(stack: ExitStack, wanted: _Wanted) -> System:
+    choice, port = wanted.engine, wanted.port
+    opened = stack.enter_context(state.opened(wanted.folder))
     kept = secrets.load_or_generate(opened.secrets)
     embedded = None
     if choice is EngineKind.EMBEDDED:
@@ -104,13 +109,13 @@ def _start(
     if choice is not EngineKind.AWS:
         network = Network.start(opened)
         stack.callback(network.stop)
-    environment = {**_environment(choice, embedded, network, kept), **wanted}
+    environment = _environment(wanted, embedded, network, kept)
     engine_url = embedded.url if embedded else None
     stack.enter_context(attach.announced(opened.path, choice, engine_url, environment["TAEL_STAGE"]))
     # The services need their tables at the first request, not at the start: so both go on at once.
     provision = _start_provision(opened, environment)
     stack.callback(provision.kill)
-    http = _start_http(opened, environment, port, workers)
+    http = _start_http(opened, environment, port, wanted.workers)
     stack.callback(http.kill)
     url = f"http://{LOOPBACK}:{port}"
     _await_provision(provision)
@@ -129,19 +134,18 @@ def _start(
         state=opened,
         acquirer_url=network.url if network else None,
         environment=environment,
-        children=(
-            *((embedded.child,) if embedded else ()),
-            http,
-            *running_workers,
-            *((network.child,) if network else ()),
-        ),
+        children=(*_children(embedded), http, *running_workers, *_children(network)),
     )
 
 
+def _children(part: Engine | Network | None) -> tuple[process.Child, ...]:
+    return (part.child,) if part else ()
+
+
 def _environment(
-    choice: EngineKind, embedded: Engine | None, network: Network | None, kept: Secrets
+    wanted: _Wanted, embedded: Engine | None, network: Network | None, kept: Secrets
 ) -> dict[str, str]:
-    environment = dict(os.environ) | {"TAEL_ENGINE": choice.value}
+    environment = dict(wanted.environment) | {"TAEL_ENGINE": wanted.engine.value}
     if network is None:
         _require_production_secrets()
         return environment

@@ -10,7 +10,7 @@ from chassis.errors import InProgress, InsufficientFunds, PaymentRequired
 from chassis.operations import Intent, Reply
 from chassis.paging import Page
 from chassis.writes import Exists, Write
-from functions.payments import gateway, model, pending, resolution, table
+from functions.payments import gateway, model, pending, postings, resolution, table
 from functions.payments.records import StoredAttempt, StoredPayment
 from functions.payments.shapes import (
     CancellationReason,
@@ -71,7 +71,7 @@ def _pay_by_wallet(attempted: StoredPayment, source: WalletSource, only_holder: 
         wallet = accounts.wallet(source.wallet)
         taking: tuple[Write, ...] = (balances.hold(wallet, paid.amount, paid.currency, only_holder),)
     else:
-        taking = post(model.capture_posting(paid, only_holder))
+        taking = post(postings.capture_posting(paid, only_holder))
     try:
         store.commit(table.save(paid), *taking)
     except InsufficientFunds as refusal:
@@ -126,10 +126,10 @@ def capture(principal: Principal, order_id: str, asked: Capture) -> Reply[Paymen
         if model.is_captured_already(stored, asked.amount):
             return None
         amount = model.capturable(stored, asked.amount, at)
-        if not model.is_by_wallet(stored):
+        if not postings.is_by_wallet(stored):
             return pending.to_capture(stored, amount, at), ()
         captured = model.captured(stored, amount, at)
-        return captured, post(model.capture_posting(captured))
+        return captured, post(postings.capture_posting(captured))
 
     return _move(principal.acting_merchant.id, order_id, step)
 

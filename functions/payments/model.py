@@ -7,12 +7,10 @@ from chassis import clock, ids
 from chassis.auth import FeePlan, Merchant
 from chassis.errors import Conflict, InProgress, ValidationFailed
 from chassis.operations import Intent
+from functions.payments import postings
 from functions.payments.records import StoredAttempt, StoredPayment, StoredRefund
-from functions.payments.shapes import CancellationReason, NewPayment, NewRefund, Status, WalletSource
-from ledger import accounts, posting
-from ledger.accounts import Account
-from ledger.posting import Posting
-from ledger.reasons import Reason
+from functions.payments.shapes import CancellationReason, NewPayment, NewRefund, Status
+from ledger import posting
 
 MAX_ATTEMPTS = 20
 MAX_REFUNDS = 100
@@ -48,11 +46,6 @@ class RefundExceedsCapture(Conflict):
 def fee_of(plan: FeePlan, captured: int) -> int:
     """The fee in minor units; half a unit is rounded up."""
     return (captured * plan.basis_points + 5000) // 10000 + plan.fixed
-
-
-def is_by_wallet(payment: StoredPayment) -> bool:
-    """Whether the latest attempt's money is in our own ledger, so that no one outside is asked."""
-    return isinstance(payment.latest.source, WalletSource)
 
 
 def attempt(
@@ -176,7 +169,7 @@ def captured(payment: StoredPayment, amount: int, at: datetime) -> StoredPayment
     """The payment with this amount captured, whoever decided that it may be."""
     fee = fee_of(payment.fee_plan, amount)
     taken = _moved(payment, Status.CAPTURED, at, captured=amount, fee=fee)
-    entries = tuple(entry.id for entry in posting.entries(capture_posting(taken)))
+    entries = tuple(entry.id for entry in posting.entries(postings.capture_posting(taken)))
     return taken.model_copy(update={"entries": entries})
 
 
@@ -228,7 +221,7 @@ def refunded(
     """The payment with this refund done, and the refund with its entry."""
     status = Status.REFUNDED if refund.amount == payment.refundable else Status.PARTIALLY_REFUNDED
     total = payment.refunded + refund.amount
-    (entry,) = posting.entries(refund_posting(payment, refund))
+    (entry,) = posting.entries(postings.refund_posting(payment, refund))
     return (
         _moved(payment, status, at, refunded=total),
         refund.model_copy(update={"status": "succeeded", "entry": entry.id}),
@@ -242,41 +235,3 @@ def _moved(payment: StoredPayment, status: Status, at: datetime, **changes: obje
         raise Conflict(f"order {payment.order_id} is {payment.status}")
     moved = {"status": status, "updated_at": clock.timestamp(at), "failure_code": None}
     return payment.model_copy(update={**moved, **changes})
-
-
-def capture_posting(payment: StoredPayment, only_holder: str | None = None) -> Posting:
-    """The movement of a capture: from wallet, hold or card to the merchant's pending balance."""
-    on_hold = is_by_wallet(payment) and payment.capture == "manual"
-    return Posting(
-        reason=Reason.PAYMENT,
-        source=_payer(payment),
-        target=accounts.merchant_pending(payment.merchant_id, payment.currency),
-        amount=payment.captured,
-        currency=payment.currency,
-        operation=payment.latest.attempt_id,
-        at=payment.updated_at,
-        reference=payment.order_id,
-        holder=only_holder,
-        from_hold=payment.amount if on_hold else None,
-    )
-
-
-def refund_posting(payment: StoredPayment, refund: StoredRefund) -> Posting:
-    """The movement of a refund: from the merchant's pending balance, even below zero, to who paid."""
-    return Posting(
-        reason=Reason.REFUND,
-        source=accounts.merchant_pending(payment.merchant_id, payment.currency),
-        target=_payer(payment),
-        amount=refund.amount,
-        currency=payment.currency,
-        operation=refund.id,
-        at=refund.created_at,
-        reference=payment.order_id,
-    )
-
-
-def _payer(payment: StoredPayment) -> Account:
-    source = payment.latest.source
-    if isinstance(source, WalletSource):
-        return accounts.wallet(source.wallet)
-    return accounts.acquirer_receivable(payment.currency)

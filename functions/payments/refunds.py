@@ -8,7 +8,7 @@ from chassis.errors import Conflict, InProgress, NotFound
 from chassis.operations import Intent, Reply
 from chassis.paging import Page, PageQuery
 from chassis.writes import Exists
-from functions.payments import model, pending, resolution, table
+from functions.payments import model, pending, postings, resolution, table
 from functions.payments.records import StoredPayment, StoredRefund
 from functions.payments.shapes import NewRefund, Refund
 from ledger.posting import post
@@ -46,9 +46,9 @@ def _refund(stored: StoredPayment, made: StoredRefund, at: datetime) -> Reply[Re
     """Commit the refund. Raises Repeated when it was made before, Exists when the payment has changed."""
     merchant_id = stored.merchant_id
     stored = model.counting(stored)
-    if model.is_by_wallet(stored):
+    if postings.is_by_wallet(stored):
         refunded, done = model.refunded(stored, made, at)
-        movement = post(model.refund_posting(stored, done))
+        movement = post(postings.refund_posting(stored, done))
         store.commit(table.create_refund(merchant_id, done), table.save(refunded), *movement)
         return Reply(done.shown())
     asked = pending.to_refund(stored, made, at)

@@ -9,7 +9,7 @@ from chassis import clock, events, store
 from chassis.events import Message
 from chassis.sources import Change, each
 from chassis.writes import Exists, Write
-from functions.payments import gateway, model, pending, table
+from functions.payments import gateway, pending, postings, table
 from functions.payments.pending import Answer
 from functions.payments.records import Pending, StoredPayment
 from functions.payments.shapes import Resolution, Status
@@ -50,7 +50,7 @@ def _conclusion(
         return _refund_conclusion(asked, str(waiting.refund_id), answer, at)
     after = pending.concluded(asked, waiting, answer, at)
     took_money = after.status is Status.CAPTURED and asked.status is not Status.CAPTURED
-    return after, post(model.capture_posting(after)) if took_money else ()
+    return after, post(postings.capture_posting(after)) if took_money else ()
 
 
 def _refund_conclusion(
@@ -60,7 +60,7 @@ def _refund_conclusion(
     if refund is None:
         raise LookupError(f"{refund_id} was stored together with its payment, and is not there")
     after, ended = pending.refund_concluded(asked, refund, answer, at)
-    movement = post(model.refund_posting(asked, ended)) if ended.status == "succeeded" else ()
+    movement = post(postings.refund_posting(asked, ended)) if ended.status == "succeeded" else ()
     return after, (table.end_refund(asked.merchant_id, ended), *movement)
 
 

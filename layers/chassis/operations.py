@@ -131,7 +131,7 @@ def declare(
     status: int,
     key_rule: KeyRule,
     refusals: tuple[type[Problem], ...],
-    may_wait: bool,
+    may_wait: bool = False,
 ) -> Operation:
     """Read an operation off its handler's signature.
 

@@ -26,7 +26,7 @@ PARCELS_LEAVE_AT_HOUR = 15
 PARCELS_PER_CANCELLATION = 10
 """Every so many of them, one is given up when it should leave."""
 REMEDIES = 3
-"""Of each so many whose wallet is short, one lets the order go, one fills the wallet by card, and one borrows."""
+"""Of each so many with a wallet too short, one lets the order go, one fills it by card, and one borrows."""
 
 
 @dataclass(slots=True)

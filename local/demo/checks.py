@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
 from local.api import Api
+from local.demo import hands
 from local.demo.claims import Check, differences
 from local.demo.ending import Ending
 from local.demo.plan import Plan
@@ -134,12 +134,15 @@ class Audit:
         )
 
     def _statements(self, ending: Ending) -> Check:
-        entries = 0
-        sums = dict.fromkeys(ending.wallets, 0)
-        for wallet in ending.wallets:
-            for entry in self.shop.pages(f"/v1/wallets/{wallet}/entries"):
-                entries += 1
-                sums[wallet] += entry["amount"] if entry["direction"] == "credit" else -entry["amount"]
+        def statement(wallet: str) -> list[int]:
+            return [
+                entry["amount"] if entry["direction"] == "credit" else -entry["amount"]
+                for entry in self.shop.pages(f"/v1/wallets/{wallet}/entries")
+            ]
+
+        statements = dict(zip(ending.wallets, hands.each(statement, ending.wallets), strict=True))
+        sums = {wallet: sum(entries) for wallet, entries in statements.items()}
+        entries = sum(map(len, statements.values()))
         totals = {wallet: balance.available + balance.held for wallet, balance in ending.balances.items()}
         return Check(
             f"Each of {len(sums)} wallets holds the sum of its statement ({entries} entries)",

@@ -4,11 +4,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 from local.api import Answer, Api
+from local.demo import hands
 from local.demo.cards import Card
 from local.demo.plan import Plan
 from local.demo.steps import Cancellation, Capture, Loan, Payment, Refund, Resolution, Step, TopUp
@@ -61,12 +63,13 @@ def length(plan: Plan) -> int:
 def play(plan: Plan, platform: Api, shop: Api, advance: Callable[[], None]) -> Played:
     """Every wallet, deposit and card, then every step, in order; `advance` is called after each."""
     played = Played()
-    for customer, amount in plan.deposits.items():
-        played.wallets[customer] = _open_wallet(platform, shop, customer, amount)
+    wallets = hands.each(lambda brought: _open_wallet(platform, shop, *brought), plan.deposits.items())
+    for customer, wallet in zip(plan.deposits, wallets, strict=True):
+        played.wallets[customer] = wallet
         played.requests += 2
         advance()
-    for card in plan.cards:
-        played.cards[card] = _keep_card(shop, card)
+    for card, card_id in zip(plan.cards, hands.each(partial(_keep_card, shop), plan.cards), strict=True):
+        played.cards[card] = card_id
         played.requests += 1
         advance()
     for step in plan.steps:
@@ -85,17 +88,8 @@ def perform(shop: Api, step: Step, played: Played) -> Answer:
             return _lend(shop, step, played)
         case TopUp():
             return _top_up(shop, step, played)
-        case Capture():
-            body = {"amount": step.amount} if step.left_out else {}
-            return shop.post(f"/v1/payments/{step.row.order_id}/capture", body)
-        case Cancellation():
-            return shop.post(f"/v1/payments/{step.row.order_id}/cancel")
-        case Refund():
-            asked = {"amount": step.row.amount, "reason": "articles returned"}
-            path = f"/v1/payments/{step.row.refund_of}/refunds"
-            return shop.post(path, asked, key=f"refund-{step.row.order_id}")
-        case Resolution():
-            return _await_end(shop, f"/v1/payments/{step.row.order_id}")
+        case Capture() | Cancellation() | Refund() | Resolution():
+            return _follow_up(shop, step)
 
 
 def expected_status(step: Step) -> HTTPStatus:
@@ -128,6 +122,20 @@ def _pay(shop: Api, payment: Payment, played: Played) -> Answer:
         key=f"order-{row.order_id}-attempt-{payment.attempt}",
         refusal=HTTPStatus.PAYMENT_REQUIRED,
     )
+
+
+def _follow_up(shop: Api, step: Capture | Cancellation | Refund | Resolution) -> Answer:
+    match step:
+        case Capture(row):
+            body = {"amount": step.amount} if step.left_out else {}
+            return shop.post(f"/v1/payments/{row.order_id}/capture", body)
+        case Cancellation(row):
+            return shop.post(f"/v1/payments/{row.order_id}/cancel")
+        case Refund(row):
+            asked = {"amount": row.amount, "reason": "articles returned"}
+            return shop.post(f"/v1/payments/{row.refund_of}/refunds", asked, key=f"refund-{row.order_id}")
+        case Resolution(row):
+            return _await_end(shop, f"/v1/payments/{row.order_id}")
 
 
 def _open_wallet(platform: Api, shop: Api, customer: str, amount: int) -> str:

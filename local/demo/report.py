@@ -146,7 +146,8 @@ def tell_omissions(console: Console, *, no_statement: bool, no_lost_answer: bool
     """What this telling left out, because of the system that it was told on."""
     if no_statement:
         console.print(
-            "Not checked: the acquirer's own statement. Set TAEL_ACQUIRER_URL to the address that tael up says."
+            "Not checked: the acquirer's own statement. Set TAEL_ACQUIRER_URL to the address that `tael up` "
+            "says."
         )
     if no_lost_answer:
         console.print(

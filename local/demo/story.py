@@ -21,7 +21,6 @@ from local.demo.table import tell_table
 from local.errors import LocalError, StopRequested
 from local.system import running
 
-
 OWN_SETTINGS = {
     # An answer is given up, and asked for again, within the length of the story.
     "TAEL_ACQUIRER_TRY_SECONDS": "1.5",
@@ -76,9 +75,10 @@ def tell(
     acquirer_url: str | None,
     *,
     loses_an_answer: bool = True,
-    data: Path = DATA,
+    data: Path | None = None,
 ) -> None:
     """Play the shop's five days, and account for every penny; raises when something doesn't add up."""
+    data = data or DATA
     plan = make_plan(read_rows(data), loses_an_answer=loses_an_answer)
     with ExitStack() as stack:
         platform = stack.enter_context(Api(url, platform_key))
@@ -105,6 +105,7 @@ def _play(console: Console, plan: Plan, platform: Api, shop: Api) -> Played:
     with report.progress_bar(console, length(plan)) as advance:
         played = play(plan, platform, shop, advance)
     console.print(
-        f"Played with {played.requests:,} requests, one after the other, in {time.monotonic() - began:.1f} s."
+        f"Played with {played.requests:,} requests, all payments one after the other, "
+        f"in {time.monotonic() - began:.1f} s."
     )
     return played

@@ -14,7 +14,7 @@ CAPABILITY_FILES = {
     f"{name}.py"
     for name in (
         *("__init__", "app", "actions", "refunds", "resolution", "table", "gateway"),
-        *("pending", "model", "records", "shapes"),
+        *("pending", "model", "postings", "records", "shapes"),
     )
 }
 VAGUE_NAMES = {"utils", "common", "helpers", "core"}

@@ -32,7 +32,7 @@ def test_the_trial_balance_follows_the_money(shop: Shop, platform: httpx.Client)
     shop.pay("1", other, 300)
     shop.pay("2", other, 300)
     after = kinds(platform, "GBP")
-    moved = {kind: after[kind] - before.get(kind, 0) for kind in after}
+    moved = {kind: after[kind] - before.get(kind, 0) for kind in after if after[kind] != before.get(kind)}
     assert moved == {"bank": -1000, "merchant_pending": 300, "wallet": 700}
 
 
@@ -40,7 +40,8 @@ def test_the_trial_balance_says_what_it_was_added_up_from(shop: Shop, platform: 
     shop.pay("1", shop.wallet(10), 10)
     total = read(platform, "/v1/ledger/trial-balance")
     sources = {part["kind"]: part["source"] for each in total["data"] for part in each["accounts"]}
-    assert sources == {"bank": "entries", "merchant_pending": "entries", "wallet": "balances"}
+    assert {kind for kind, source in sources.items() if source == "balances"} == {"wallet"}
+    assert {"bank", "merchant_pending"} <= {kind for kind, source in sources.items() if source == "entries"}
     assert total["entries"] > 0
 
 

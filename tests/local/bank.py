@@ -1,16 +1,18 @@
 """A bank in memory behind the API's shapes, which can be told to get a single thing wrong."""
 
 import json
+import threading
 from collections import defaultdict
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
 
 from local.api import Api
+from tests.local.charges import Charges
 
 Body = dict[str, Any]
+STAMPS = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:06Z"}
 
 
 class Bank:
@@ -18,18 +20,26 @@ class Bank:
 
     def __init__(self, fault: str | None = None) -> None:
         self.fault = fault
+        self.lock = threading.Lock()
         self.wallets: dict[str, Body] = {}
         self.entries: dict[str, list[Body]] = defaultdict(list)
         self.payments: dict[str, Body] = {}
         self.refunds: dict[str, list[Body]] = defaultdict(list)
+        self.topups: list[Body] = []
+        self.charges = Charges(fault)
         self.answers: dict[str, tuple[int, Body]] = {}
         self.pending = 0
+        self.owed = 0  # by the acquirer
         self.requests: list[httpx.Request] = []
 
     def api(self) -> Api:
         return Api("http://bank", "key", httpx.MockTransport(self.answer))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
+        with self.lock:
+            return self.answer_one(request)
+
+    def answer_one(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         path = request.url.path.removeprefix("/v1/").split("/")
         if request.method == "GET":
@@ -43,22 +53,30 @@ class Bank:
 
     def act(self, path: list[str], body: Body) -> tuple[int, Body]:
         match path:
-            case ["merchants"]:
-                return 201, {"id": "mer_1", "api_key": {"id": "key_1", "key": "sk_1"}}
-            case ["wallets"]:
-                wallet: Body = {"id": f"wal_{len(self.wallets)}", "available": 0, "held": 0}
-                self.wallets[wallet["id"]] = wallet
-                return 201, wallet
-            case ["wallets", wallet_id, "deposits"]:
-                self.move(None, wallet_id, body["amount"])
-                return 201, {"id": "dep_1"}
-            case ["transfers"]:
-                self.move(body["from_wallet"], body["to_wallet"], body["amount"])
-                return 201, {"id": "trf_1"}
             case ["payments", order_id]:
                 return self.pay(order_id, body)
             case ["payments", order_id, verb]:
                 return self.change(self.payments[order_id], verb, body)
+            case ["topups"]:
+                return self.top_up(body)
+            case ["wallets", wallet_id, "deposits"]:
+                self.move(None, wallet_id, body["amount"])
+            case ["transfers"]:
+                self.move(body["from_wallet"], body["to_wallet"], body["amount"])
+            case _:
+                return 201, self.create(path, body)
+        return 201, {}
+
+    def create(self, path: list[str], body: Body) -> Body:
+        match path:
+            case ["merchants"]:
+                return {"id": "mer_1", "api_key": {"id": "key_1", "key": "sk_1"}}
+            case ["wallets"]:
+                wallet: Body = {"id": f"wal_{len(self.wallets)}", "available": 0, "held": 0}
+                self.wallets[wallet["id"]] = wallet
+                return wallet
+            case ["cards"]:
+                return self.charges.keep(body["number"])
         raise AssertionError(path)
 
     def change(self, payment: Body, verb: str, body: Body) -> tuple[int, Body]:
@@ -72,45 +90,83 @@ class Bank:
         raise AssertionError(verb)
 
     def pay(self, order_id: str, body: Body) -> tuple[int, Body]:
-        wallet = self.wallets[body["source"]["wallet"]]
         payment: Body = {
             "order_id": order_id,
-            "wallet": wallet["id"],
             "amount": body["amount"],
             "capture": body["capture"],
+            "source": body["source"],
             "status": "authorized",
             "captured": 0,
             "refunded": 0,
             "failure_code": None,
+            "attempts": [],
+            **STAMPS,
         }
         self.payments[order_id] = payment
-        if wallet["available"] < body["amount"] and self.fault != "pays anything":
-            payment |= {"status": "failed", "failure_code": "insufficient_funds"}
-            if self.fault == "forgets why":
-                payment["failure_code"] = None
+        refusal = self.pay_by_card(payment) if "card" in body["source"] else self.pay_from_wallet(payment)
+        if refusal:
+            reason = None if self.fault == "forgets why" else refusal
+            self.put(payment, status="failed", failure_code=reason)
             if self.fault == "forgets refusals":
                 del self.payments[order_id]
-            return 402, {"title": "No", "detail": "No.", "code": "insufficient_funds"}
-        self.hold(payment)
+            return 402, {"title": "No", "detail": "No.", "code": refusal}
         if body["capture"] == "automatic" or self.fault == "captures at once":
             self.capture(payment, body["amount"])
-        return 201, payment
+        if self.charges.loses_the_answer(body["source"]):
+            return 202, self.put(self.payments[order_id], status="processing")
+        return 201, self.payments[order_id]
+
+    def pay_from_wallet(self, payment: Body) -> str | None:
+        wallet = self.wallets[payment["source"]["wallet"]]
+        if wallet["available"] < payment["amount"] and self.fault != "pays anything":
+            return "insufficient_funds"
+        self.hold(payment)
+        return None
+
+    def pay_by_card(self, payment: Body) -> str | None:
+        decline = self.charges.decline(payment["source"]["card"])
+        outcome = "failed" if decline else "captured"
+        attempt = "att_declined" if decline else self.charges.charge(payment["amount"])
+        payment["attempts"] = [{"attempt_id": attempt, "source": payment["source"], "outcome": outcome}]
+        return decline
+
+    def top_up(self, body: Body) -> tuple[int, Body]:
+        decline = self.charges.decline(body["card"])
+        topup: Body = {
+            "id": f"top_{len(self.topups)}",
+            "amount": body["amount"],
+            "status": "failed" if decline else "succeeded",
+            "failure_code": decline,
+        }
+        self.topups.append(topup)
+        if decline:
+            return 402, {"title": "No", "detail": "No.", "code": "card_declined", "decline_code": decline}
+        if self.fault != "tops up for nothing":
+            self.charges.charge(body["amount"], body["amount"])
+        self.owed += body["amount"]
+        self.move(None, body["wallet"], body["amount"])
+        return 201, topup
 
     def hold(self, payment: Body) -> None:
-        wallet = self.wallets[payment["wallet"]]
-        wallet["available"] -= payment["amount"]
-        wallet["held"] += payment["amount"]
+        self.change_wallet(payment, -payment["amount"])
 
     def release(self, payment: Body) -> None:
-        wallet = self.wallets[payment["wallet"]]
-        wallet["available"] += payment["amount"]
-        wallet["held"] -= payment["amount"]
+        self.change_wallet(payment, payment["amount"])
+
+    def change_wallet(self, payment: Body, released: int) -> None:
+        if wallet := self.wallets.get(payment["source"].get("wallet", "")):
+            wallet["available"] += released
+            wallet["held"] -= released
 
     def capture(self, payment: Body, amount: int) -> Body:
         if self.fault == "captures all":
             amount = payment["amount"]
         self.release(payment)
-        self.move(payment["wallet"], None, amount)
+        if charge := self.charges.of(payment):
+            self.charges.capture(charge, amount)
+            self.owed += amount
+        else:
+            self.move(payment["source"]["wallet"], None, amount)
         self.pending += amount
         if self.fault == "keeps the rest" and amount < payment["amount"]:
             self.hold(payment | {"amount": payment["amount"] - amount})
@@ -119,11 +175,16 @@ class Bank:
     def cancel(self, payment: Body) -> Body:
         if self.fault != "cancels and keeps":
             self.release(payment)
+        if charge := self.charges.of(payment):
+            self.charges.void(charge)
         return self.put(payment, status="canceled")
 
     def refund(self, payment: Body, amount: int) -> Body:
-        if self.fault != "takes a refund back":
-            self.move(None, payment["wallet"], amount)
+        if charge := self.charges.of(payment):
+            self.charges.refund(charge, amount)
+            self.owed -= amount
+        elif self.fault != "takes a refund back":
+            self.move(None, payment["source"]["wallet"], amount)
         self.pending -= amount
         if self.fault != "hides refunds":
             self.refunds[payment["order_id"]].insert(0, {"amount": amount})
@@ -145,25 +206,39 @@ class Bank:
                 self.wallets[wallet_id]["available"] += sign * amount
 
     def read(self, path: list[str], query: str) -> Body:
-        if path[0] == "ledger":
-            return self.read_ledger(path[1:])
         match path:
-            case ["payments"]:
-                return self.page(list(self.payments.values()), query)
+            case ["ledger", *rest]:
+                return self.read_ledger(rest)
             case ["payments", order_id]:
-                return self.payments.get(order_id, {"status": "unknown", "failure_code": None})
+                return self.read_payment(order_id)
+        return self.page(self.rows(path), query)
+
+    def read_payment(self, order_id: str) -> Body:
+        payment = self.payments.get(order_id, {"status": "unknown", "failure_code": None})
+        if payment["status"] == "processing" and self.fault != "never finds out":
+            return self.put(payment, status="captured")
+        return payment
+
+    def rows(self, path: list[str]) -> list[Body]:
+        match path:
             case ["payments", order_id, "refunds"]:
-                return self.page(self.refunds[order_id], query)
-            case ["wallets"]:
-                return self.page(list(self.wallets.values()), query)
+                return self.refunds[order_id]
             case ["wallets", wallet_id, "entries"]:
                 first = 1 if self.fault == "loses an entry" and wallet_id == "wal_0" else 0
-                return self.page(self.entries[wallet_id][first:], query)
-        raise AssertionError(path)
+                return self.entries[wallet_id][first:]
+        lists = {
+            "payments": list(self.payments.values()),
+            "wallets": list(self.wallets.values()),
+            "topups": self.topups,
+            "statement": self.charges.statement(),
+        }
+        return lists[path[-1]]
 
     def read_ledger(self, path: list[str]) -> Body:
         if path == ["accounts", "merchant_pending:mer_1:GBP"]:
             return {"balance": self.pending - (self.fault == "owes a penny less")}
+        if path == ["accounts", "acquirer_receivable:GBP"]:
+            return {"balance": -self.owed}
         assert path == ["trial-balance"]
         total = 1 if self.fault == "does not balance" else 0
         return {"balanced": total == 0, "data": [{"currency": "GBP", "total": total}], "entries": 1}
@@ -173,8 +248,3 @@ class Bank:
         start, limit = int(options.get("cursor", ["0"])[0]), int(options["limit"][0])
         end = start + limit
         return {"data": rows[start:end], "next_cursor": str(end) if end < len(rows) else None}
-
-
-def problem(status: HTTPStatus, **members: Any) -> httpx.MockTransport:
-    """An API that refuses everything."""
-    return httpx.MockTransport(lambda request: httpx.Response(status, json=members))

@@ -1,12 +1,17 @@
 """The caller of the API: what it makes of refusals and pages."""
 
 from http import HTTPStatus
+from typing import Any
 
 import httpx
 import pytest
 
 from local.api import Api, ApiError
-from tests.local.bank import problem
+
+
+def problem(status: HTTPStatus, **members: Any) -> httpx.MockTransport:
+    """An API that refuses everything."""
+    return httpx.MockTransport(lambda request: httpx.Response(status, json=members))
 
 
 def test_a_problem_becomes_a_sentence() -> None:

@@ -1,31 +1,21 @@
-"""The demo's plan: who brings what, what becomes of each order, and that its books conserve money."""
+"""The demo's plan by example: who brings what, and what becomes of each order."""
 
-from collections import Counter
-
-from hypothesis import given
-from hypothesis import strategies as st
-
-from local.demo.books import PARCEL_LINES, PARCELS_PER_CANCELLATION
-from local.demo.plan import Plan, make_plan
-from local.demo.rows import DATA, Row, read_rows
-from local.demo.steps import Balance, Cancellation, Capture, Loan, Order, Payment, Refund
-
-MORNING = "2010-12-01T08:26:00Z"
-LATE = "2010-12-01T17:00:00Z"
-NEXT_NOON = "2010-12-02T12:00:00Z"
-NEXT_EVENING = "2010-12-02T18:00:00Z"
-
-
-def row(order_id: str, customer_id: str, amount: int, placed_at: str = MORNING, lines: int = 1) -> Row:
-    return Row(placed_at, "order", order_id, customer_id, "France", amount, "", lines)
-
-
-def parcel(order_id: str, customer_id: str, amount: int, placed_at: str = MORNING) -> Row:
-    return row(order_id, customer_id, amount, placed_at, PARCEL_LINES)
-
-
-def refund(number: int, order_id: str, amount: int, placed_at: str = MORNING) -> Row:
-    return Row(placed_at, "refund", f"C{number}", "ann", "France", amount, order_id, 1)
+from local.demo.books import PARCEL_LINES, PARCELS_PER_CANCELLATION, REMEDIES
+from local.demo.cards import PAYERS_PER_DECLINE, TOPUPS_PER_DECLINE, Card
+from local.demo.plan import make_plan
+from local.demo.rows import Row
+from local.demo.steps import (
+    Balance,
+    Cancellation,
+    Capture,
+    Loan,
+    Order,
+    Payment,
+    Refund,
+    Resolution,
+    TopUp,
+)
+from tests.local.rows import LATE, NEXT_NOON, parcel, refund, row
 
 
 def paid(order: Row, attempt: int = 1, shortfall: int = 0) -> Payment:
@@ -36,7 +26,7 @@ def test_who_buys_once_brings_enough_in_whole_notes() -> None:
     plan = make_plan([row("1", "ann", 2001), row("2", "ben", 3000)])
 
     assert plan.deposits == {"ann": 3000, "ben": 3000}
-    assert [payment.is_covered for payment in plan.all(Payment)] == [True, True]
+    assert [payment.refusal for payment in plan.all(Payment)] == [None, None]
     assert plan.balances == {"ann": Balance(999), "ben": Balance(0)}
 
 
@@ -59,12 +49,12 @@ def test_at_every_third_refusal_the_richest_lends_the_difference() -> None:
         # The lender is not spared: 90,000 brought, 2,000 lent.
         paid(row("9", "dan", 90_000), shortfall=2000),
     )
-    left = {"ann": 3000, "ben": 3000, "cat": 0, "dan": 88_000}
+    left = {"ann": 3000, "ben": 0, "cat": 0, "dan": 88_000}
     assert plan.balances == {customer: Balance(pence) for customer, pence in left.items()}
 
 
 def test_nobody_lends_what_nobody_has() -> None:
-    plan = make_plan([row(str(n), "ann", 5000) for n in range(8)])
+    plan = make_plan([row(str(n), "ann", 5000) for n in range(16)])
 
     assert len(plan.refused) > 1
     assert plan.all(Loan) == ()
@@ -124,89 +114,66 @@ def test_refunds_never_exceed_what_was_captured() -> None:
 
 
 def test_a_refund_of_what_nobody_paid_is_not_applicable() -> None:
-    guest = row("g", "", 500)
+    guest = parcel("g", "", 500)
     orders = [row("1", "ann", 5000), row("2", "ann", 5000)]
-    refunds = [refund(1, "2", 700), refund(2, "", 700), refund(3, "g", 100), refund(4, "unknown", 1)]
+    refunds = [refund(1, "2", 700), refund(2, "", 700), refund(3, "g", 501), refund(4, "unknown", 1)]
     plan = make_plan([guest, *orders, *refunds])
 
-    assert (plan.guests, plan.not_applied) == ((guest,), tuple(refunds))
+    assert plan.not_applied == tuple(refunds)
     assert plan.all(Refund) == ()
 
 
-CUSTOMERS = st.sampled_from(["", "ann", "ben", "cat"])
-ARE_REFUNDS = st.booleans()
-AMOUNTS = st.integers(1, 9000)
-TIMES = st.sampled_from([MORNING, LATE, NEXT_NOON, NEXT_EVENING])
+def test_guests_and_customers_without_a_wallet_pay_by_card() -> None:
+    orders = [row("g", "", 500), row("1", "ann1", 700), row("2", "ann1", 900), row("3", "ben", 1000)]
+    plan = make_plan(orders, loses_an_answer=False)
+
+    guest, ann = Card("guest-g", "approves"), Card("ann1", "approves")
+    assert plan.cards == (guest, ann)
+    assert [payment.card for payment in plan.all(Payment)] == [guest, ann, ann, None]
+    assert plan.deposits == {"ben": 1000}
+    assert all(order.status == "captured" for order in plan.orders.values())
 
 
-@st.composite
-def days(draw: st.DrawFn) -> list[Row]:
-    """Orders and refunds of any of them, in the order of time."""
-    rows: list[Row] = []
-    for number, placed_at in enumerate(sorted(draw(st.lists(TIMES, max_size=40)))):
-        if draw(ARE_REFUNDS) and rows:
-            named = draw(st.sampled_from(["", *(row.order_id for row in rows)]))
-            rows.append(refund(number, named, draw(AMOUNTS), placed_at))
-        else:
-            lines = draw(st.sampled_from([1, PARCEL_LINES]))
-            rows.append(row(str(number), draw(CUSTOMERS), draw(AMOUNTS), placed_at, lines))
-    return rows
+def test_the_answer_to_the_first_guest_who_pays_at_once_is_lost() -> None:
+    orders = [parcel("0", "", 500), row("1", "ann1", 500), row("2", "", 500), row("3", "", 500)]
+    plan = make_plan(orders)
+
+    assert [payment.loses_the_answer for payment in plan.all(Payment)] == [False, False, True, False]
+    assert plan.steps[-1] == Resolution(orders[2])
+    assert plan.orders["2"] == Order(orders[2], "captured", captured=500, by_card=True)
+    unlost = make_plan(orders, loses_an_answer=False)
+    assert (unlost.all(Resolution), unlost.orders) == ((), plan.orders)
 
 
-def replayed(plan: Plan) -> dict[str, Balance]:
-    """The balances that the steps lead to, followed without the books; none is ever below zero."""
-    available, held = Counter(plan.deposits), Counter[str]()
-    owners = {payment.row.order_id: payment.row.customer_id for payment in plan.all(Payment)}
-    for step in plan.steps:
-        match step:
-            case Payment(order):
-                assert step.is_covered == (available[order.customer_id] >= order.amount)
-                if step.is_covered:
-                    available[order.customer_id] -= order.amount
-                    held[order.customer_id] += order.amount if step.is_held else 0
-            case Loan(lender, borrower, amount):
-                available[lender] -= amount
-                available[borrower] += amount
-            case Capture(order):
-                assert 0 < step.amount <= order.amount
-                held[order.customer_id] -= order.amount
-                available[order.customer_id] += order.amount - step.amount
-            case Cancellation(order):
-                held[order.customer_id] -= order.amount
-                available[order.customer_id] += order.amount
-            case Refund(row):
-                available[owners[row.refund_of]] += row.amount
-        assert min(*available.values(), *held.values(), 0) == 0
-    return {customer: Balance(available[customer], held[customer]) for customer in plan.deposits}
+def test_some_cards_are_declined_and_some_payers_have_another() -> None:
+    orders = [row(str(n), "", 500) for n in range(1, 2 * PAYERS_PER_DECLINE + 1)]
+    plan = make_plan(orders, loses_an_answer=False)
+
+    first, second = orders[PAYERS_PER_DECLINE - 1], orders[-1]
+    tried = [payment for payment in plan.all(Payment) if payment.row in {first, second}]
+    assert [(payment.row, payment.attempt, payment.refusal) for payment in tried] == [
+        (first, 1, "do_not_honor"),
+        (second, 1, "insufficient_funds"),
+        (second, 2, None),
+    ]
+    assert (plan.orders[first.order_id].status, plan.orders[second.order_id].status) == ("failed", "captured")
 
 
-def check_books(rows: list[Row], plan: Plan) -> None:
-    assert plan.balances == replayed(plan)
-    kept = sum(order.captured - order.refunded for order in plan.orders.values())
-    left = sum(balance.available + balance.held for balance in plan.balances.values())
-    assert sum(plan.deposits.values()) == left + kept
-    assert all(order.refunded <= order.captured <= order.row.amount for order in plan.orders.values())
-    left_out = [row for capture in plan.all(Capture) for row in capture.left_out]
-    refunds = [step.row for step in plan.all(Refund)]
-    orders = [order.row for order in plan.orders.values()]
-    ends = Counter([*orders, *plan.guests, *refunds, *left_out, *plan.coming, *plan.not_applied])
-    assert ends == Counter(rows)
+def test_what_was_paid_by_card_goes_back_to_the_card() -> None:
+    order, back = row("1", "ann1", 1000), refund(1, "1", 400)
+    plan = make_plan([order, back])
+
+    assert plan.all(Refund) == (Refund(back, to_card=True),)
+    assert plan.orders["1"] == Order(order, "partially_refunded", 1000, 400, by_card=True)
+    assert plan.balances == {}
 
 
-@given(days())
-def test_whatever_the_rows_the_books_conserve_money_and_lose_no_row(rows: list[Row]) -> None:
-    check_books(rows, make_plan(rows))
+def test_at_every_third_refusal_the_shortfall_comes_from_a_card_which_may_be_declined() -> None:
+    names = [f"customer-{chr(97 + n)}" for n in range(REMEDIES * TOPUPS_PER_DECLINE)]
+    orders = [row(f"{name}{n}", name, 5000) for n in (1, 2) for name in names]
+    plan = make_plan(orders)
 
-
-def test_the_plan_of_the_shop_is_worth_telling() -> None:
-    rows = list(read_rows(DATA))
-    plan = make_plan(rows)
-    check_books(rows, plan)
-
-    steps = Counter(type(step).__name__ for step in plan.steps)
-    assert steps == {"Payment": 420, "Loan": 19, "Capture": 60, "Cancellation": 6, "Refund": 6}
-    statuses = Counter(order.status for order in plan.orders.values())
-    assert (statuses["failed"], statuses["authorized"]) == (40, 4)
-    assert sum(bool(capture.left_out) for capture in plan.all(Capture)) == 3
-    assert (len(plan.guests), len(plan.not_applied)) == (23, 34)
-    assert plan == make_plan(rows)
+    topups = plan.all(TopUp)
+    assert [topup.refusal for topup in topups] == [None, None, None, "do_not_honor"]
+    statuses = [plan.orders[topup.order_id].status for topup in topups]
+    assert statuses == ["captured", "captured", "captured", "failed"]

@@ -12,6 +12,7 @@ from infra.declaration import TABLES
 from local import sandbox, secrets, state
 from local.errors import LocalError
 from local.ports import answers
+from local.process import Child
 from local.system import System, running
 
 AT_ONCE_SECONDS = 5.0
@@ -55,7 +56,7 @@ def test_a_system_lives_and_dies_as_a_whole(tmp_path: Path) -> None:
 
         the_scheduler_stops_at_once(system)
 
-        http = system.children[1]
+        http = child_of(system, "The HTTP server")
         http.process.kill()
         http.process.wait(PATIENCE_SECONDS)
         with pytest.raises(LocalError, match=r"The HTTP server was ended by SIGKILL.*http\.log"):
@@ -63,11 +64,15 @@ def test_a_system_lives_and_dies_as_a_whole(tmp_path: Path) -> None:
     assert not answers(system.engine_url, "/_ministack/health")
 
 
+def child_of(system: System, name: str) -> Child:
+    return next(child for child in system.children if child.name == name)
+
+
 def the_scheduler_stops_at_once(system: System) -> None:
     """It waits for its next minute, and hears SIGTERM then too; without it the system is not whole."""
-    *_, scheduler = system.children
+    scheduler = child_of(system, "The worker for schedules")
     scheduler.stop(AT_ONCE_SECONDS)
-    with pytest.raises(LocalError, match=r"The scheduler (ended with exit code 0|was ended by SIGTERM)"):
+    with pytest.raises(LocalError, match=r"schedules (ended with exit code 0|was ended by SIGTERM)"):
         system.supervise()
     assert scheduler.log.read_text() == ""
 

@@ -11,18 +11,29 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
+from local.acquirer.deck import BY_NAME
 from local.announce import commands
+from local.api import Api
 from local.main import app
 from local.ports import answers, free_port
 
 TIMEOUT_SECONDS = 60.0
 OPERATOR_KEY = "op_" + "k" * 40
+IMPATIENT = {
+    "TAEL_ACQUIRER_TRY_SECONDS": 1,
+    "TAEL_ACQUIRER_TOTAL_SECONDS": 1,
+    # Long enough for the system to be stopped meanwhile.
+    "TAEL_RESOLVE_SECONDS": 8,
+}
+LOST = {"amount": 777, "currency": "GBP"}
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +95,30 @@ def balance_of(pasted: str) -> tuple[int, int]:
     return wallet["available"], wallet["held"]
 
 
+def api(port: int, key: str) -> Api:
+    return Api(f"http://127.0.0.1:{port}", key)
+
+
+def pay_and_lose_the_answer(port: int, key: str) -> None:
+    """Leave a payment that was charged, though nobody here knows it."""
+    number = BY_NAME["charged_silently"].number
+    card = {"number": number, "exp_month": 12, "exp_year": 2034, "cvc": "123"}
+    with api(port, key) as shop:
+        source = {"card": shop.post("/v1/cards", card, key="lost").body["id"]}
+        answer = shop.post("/v1/payments/lost", {**LOST, "source": source})
+    assert (answer.status, answer.body["status"]) == (202, "processing")
+
+
+def await_end(port: int, key: str) -> dict[str, Any]:
+    """The same payment once it is no longer processing."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    with api(port, key) as shop:
+        while (payment := shop.get("/v1/payments/lost"))["status"] == "processing":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    return payment
+
+
 def await_last_child(state: Path) -> None:
     """Wait until nobody holds the state folder: every child does so to its last breath."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
@@ -97,7 +132,9 @@ def await_last_child(state: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the commands to paste use curl")
-def test_the_life_of_a_system(tmp_path: Path) -> None:
+def test_the_life_of_a_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in IMPATIENT.items():
+        monkeypatch.setenv(name, str(seconds))
     state, port = tmp_path / "state", free_port()
     with up(state, port) as (process, said):
         sandbox_key = fact(said, "Sandbox key")
@@ -106,23 +143,38 @@ def test_the_life_of_a_system(tmp_path: Path) -> None:
         assert "already in use" in refused("up", "--port", str(port), "--state", str(tmp_path / "other"))
         assert "in use by another" in refused("up", "--port", "0", "--state", str(state))
         pasted = bash(commands(f"http://127.0.0.1:{port}", operator_key, sandbox_key))
-        assert balance_of(pasted) == (3400, 0)
+        assert balance_of(pasted) == (4400, 0)
+        charged = httpx.get(f"{fact(said, 'Acquirer')}/statement").json()["data"]
+        assert [line["net"] for line in charged] == [300, 1000]
+        assert Path(fact(said, "Test cards")).is_file()
+        pay_and_lose_the_answer(port, sandbox_key)
 
         process.terminate()
         assert process.wait(TIMEOUT_SECONDS) == 0
     assert not (tmp_path / "other").exists()
 
+    began_again = datetime.now(UTC)
     with up(state, port) as (process, said):
         assert (fact(said, "Sandbox key"), fact(said, "Operator key")) == (sandbox_key, operator_key)
         # The same paste again: everything is a replay, on balances that survived the restart.
         repeated = bash(commands(f"http://127.0.0.1:{port}", operator_key, sandbox_key))
         assert repeated.splitlines()[-1] == pasted.splitlines()[-1]
 
+        # Nobody asked again: the answer that was lost before the restart was looked for by itself.
+        resolved = await_end(port, sandbox_key)
+        assert (resolved["status"], resolved["captured"]) == ("captured", LOST["amount"])
+        assert datetime.fromisoformat(resolved["updated_at"]) > began_again
+        charged = httpx.get(f"{fact(said, 'Acquirer')}/statement").json()["data"]
+        assert [line["net"] for line in charged] == [300, 1000, LOST["amount"]]
+
         process.kill()
         process.wait(TIMEOUT_SECONDS)
         await_last_child(state)
         assert not answers(f"http://127.0.0.1:{port}", "/health")
-    for log in ("engine.log", "http.log", "schedules.log"):
+    # The first run was stopped, in order; in the second one the engine may have gone before its readers.
+    for log in ("engine.log", "http.log", "streams.log", "queues.log", "schedules.log", "acquirer.log"):
+        assert (state / "logs" / f"{log}.1").read_text() == ""
+    for log in ("engine.log", "http.log", "schedules.log", "acquirer.log"):
         assert (state / "logs" / log).read_text() == ""
 
 
@@ -175,6 +227,10 @@ def test_help_and_version_explain_themselves() -> None:
     text = CliRunner().invoke(app, ["--help"]).stdout
     assert "up " in text
     assert "demo " in text
+    text = CliRunner().invoke(app, ["dlq", "--help"]).stdout
+    assert "Dead letters" in text
+    assert "list " in text
+    assert "redrive " in text
     assert re.fullmatch(r"tael \d+\.\d+\.\d+\S*\n", CliRunner().invoke(app, ["--version"]).stdout)
 
 

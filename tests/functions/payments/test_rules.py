@@ -12,7 +12,7 @@ from chassis import clock, ids
 from chassis.auth import FeePlan, Merchant
 from chassis.errors import Conflict, Problem, ValidationFailed
 from chassis.operations import Intent
-from functions.payments import model
+from functions.payments import model, postings
 from functions.payments.model import (
     AUTHORIZATION_DAYS,
     MAX_REFUNDS,
@@ -129,16 +129,16 @@ def test_a_capture_moves_what_it_takes_and_releases_the_rest(amount: int, data: 
     taken = data.draw(st.integers(1, amount))
     payment = capture(attempt(amount=amount), taken)
     assert payment.fee == model.fee_of(payment.fee_plan, taken)
-    (release, entry) = post(model.capture_posting(payment))
+    (release, entry) = post(postings.capture_posting(payment))
     assert release.add["held"] == -amount
     assert release.add.get("available", 0) == amount - taken
     assert entry.item
     assert entry.item["amount"] == taken
-    assert payment.entries == (entries(model.capture_posting(payment))[0].id,)
+    assert payment.entries == (entries(postings.capture_posting(payment))[0].id,)
 
 
 def test_an_automatic_capture_takes_from_what_is_available() -> None:
-    (debit, _) = post(model.capture_posting(attempt("automatic")))
+    (debit, _) = post(postings.capture_posting(attempt("automatic")))
     assert debit.add == {"available": -1000, "version": 1}
 
 
@@ -205,7 +205,7 @@ def test_a_payment_is_refunded_a_hundred_times_at_most() -> None:
 def test_a_refund_is_posted_whatever_the_wallets_status_and_holder() -> None:
     payment = attempt("automatic")
     _, made = refund(payment, 300)
-    credit, entry = post(model.refund_posting(payment, made))
+    credit, entry = post(postings.refund_posting(payment, made))
     assert {condition.attribute for condition in credit.conditions} == {"pk", "currency"}
     assert credit.add["available"] == 300
     assert entry.item

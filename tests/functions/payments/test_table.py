@@ -10,7 +10,7 @@ from chassis.auth import FeePlan, Merchant
 from chassis.operations import Intent
 from chassis.paging import SHARDS
 from chassis.writes import Exists, Write
-from functions.payments import model, table
+from functions.payments import model, postings, table
 from functions.payments.records import StoredPayment
 from functions.payments.shapes import NewPayment, WalletSource
 from ledger.posting import post
@@ -28,7 +28,7 @@ def payment(order_id: str, wallet: str = "a", merchant_id: str = MERCHANT) -> St
 
 def writes(order_id: str, wallet: str) -> list[Write]:
     made = payment(order_id, wallet)
-    return [table.save(made), *post(model.capture_posting(made))]
+    return [table.save(made), *post(postings.capture_posting(made))]
 
 
 def keys(order_id: str, wallet: str) -> set[tuple[str, ...]]:
