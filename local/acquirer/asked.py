@@ -1,6 +1,5 @@
 """What the acquirer can be asked, and what of it may go into the book."""
 
-from abc import ABC, abstractmethod
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,16 +11,16 @@ AttemptId = Annotated[str, Field(min_length=1, max_length=128)]
 Amount = Annotated[int, Field(ge=1)]
 
 
-class Asked(BaseModel, ABC):
+class Asked(BaseModel):
     """What every request has."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     attempt: AttemptId
 
-    @abstractmethod
     def entry(self) -> Entry:
         """As it is to be booked: without the card's number and its security code."""
+        raise NotImplementedError
 
 
 class CardAsked(BaseModel):
