@@ -61,7 +61,7 @@ def up(
     ] = Path(".tael"),
     engine: Annotated[
         EngineKind,
-        typer.Option(help="Where DynamoDB is: in a child process, on LocalStack, or in the cloud."),
+        typer.Option(help="Where the AWS services are: in a child process, on LocalStack, or in the cloud."),
     ] = EngineKind.EMBEDDED,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that serve the API.")] = 1,
 ) -> None:

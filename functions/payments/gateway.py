@@ -42,20 +42,24 @@ def perform(payment: StoredPayment, pending: Pending) -> Outcome:
     raise ValueError(f"a pending {pending.kind} cannot be done again: the card's number is not at hand")
 
 
-def find_out(payment: StoredPayment, pending: Pending) -> Outcome:
-    """How a question ended whose answer was lost.
+def find_out(payment: StoredPayment, pending: Pending) -> Outcome | NotFound:
+    """How a question ended whose answer was lost; NotFound for an authorization the acquirer never saw.
 
-    An authorization that the acquirer does not know is voided before it is called a failure: the acquirer
-    then refuses that attempt id for ever, so a charge that arrives late finds the door closed. What follows
-    an authorization was accepted, so it is done now.
+    What follows an authorization was accepted, so when the acquirer does not know of it, it is done now.
     """
     found = connector().lookup(pending.attempt_id)
     if pending.kind == "void":
         # It was authorized, so it can only be declined now because it was voided.
         return Approved() if isinstance(found, Declined) else perform(payment, pending)
-    if not isinstance(found, NotFound):
-        return found
-    if pending.kind != "authorize":
+    if isinstance(found, NotFound) and pending.kind != "authorize":
         return perform(payment, pending)
+    return found
+
+
+def give_up(pending: Pending) -> Outcome:
+    """Void an authorization that was abandoned: the acquirer refuses its attempt id for ever.
+
+    A charge that arrives late finds the door closed, so only now it may be called a failure.
+    """
     voided = connector().void(pending.attempt_id)
     return Declined(DeclineCode.PROCESSING_ERROR) if isinstance(voided, Approved) else Unknown()

@@ -58,6 +58,15 @@ def _asking(payment: StoredPayment, at: datetime, pending: Pending) -> StoredPay
     )
 
 
+def abandoned(payment: StoredPayment, pending: Pending, at: datetime) -> StoredPayment:
+    """The payment whose authorization nobody knows of and nobody shall have: from now on it is only voided.
+
+    The version that this leaves is what an approval that is still on its way fails at.
+    """
+    given_up = pending.model_copy(update={"abandoned": True})
+    return payment.model_copy(update={"pending": given_up, "updated_at": clock.timestamp(at)})
+
+
 def concluded(payment: StoredPayment, pending: Pending, answer: Answer, at: datetime) -> StoredPayment:
     """The payment after the acquirer's answer to anything but a refund."""
     told = payment.model_copy(update={"pending": None, "updated_at": clock.timestamp(at)})

@@ -41,6 +41,8 @@ class Pending(BaseModel):
     amount: int
     resolve_at: str = ""
     """When whoever asked must be done, or dead, so that others may find out."""
+    abandoned: bool = False
+    """Of an authorization: whoever found out has decided to void it, so no approval may be committed."""
     cancellation_reason: CancellationReason | None = None
     refund_id: str | None = None
 

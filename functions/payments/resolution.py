@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from datetime import datetime
 
-from acquiring.acquirer import Outcome, Unknown
+from acquiring.acquirer import NotFound, Outcome, Unknown
 from chassis import clock, events, store
 from chassis.events import Message
 from chassis.sources import Change, each
@@ -73,10 +73,35 @@ def resolve(question: Resolution) -> None:
         # Whoever asked may still be at work on it.
         events.send([reminder(payment, payment.pending)])
         return
-    outcome = gateway.find_out(payment, payment.pending)
+    waiting = payment.pending
+    if waiting.abandoned:
+        _end(payment, gateway.give_up(waiting))
+        return
+    found = gateway.find_out(payment, waiting)
+    if isinstance(found, NotFound):
+        payment = _abandon(payment, waiting)
+        found = gateway.give_up(waiting)
+    _end(payment, found)
+
+
+def _end(payment: StoredPayment, outcome: Outcome) -> None:
     if isinstance(outcome, Unknown):
-        raise StillUnknown(f"{payment.pending.kind} {payment.pending.attempt_id}")
+        raise StillUnknown(payment.order_id)
     concluded(payment, outcome)
+
+
+def _abandon(payment: StoredPayment, waiting: Pending) -> StoredPayment:
+    """Claim the right to void, before it is done: whoever holds an approval commits it first, or never.
+
+    Without the claim, a charge that is booked between our question and our void could be committed as
+    captured by another, and then be voided by us.
+    """
+    abandoned = pending.abandoned(payment, waiting, clock.now())
+    try:
+        store.commit(table.save(abandoned))
+    except Exists:
+        raise StillUnknown(f"{payment.order_id} is being resolved by another") from None
+    return table.kept(abandoned)
 
 
 def reminder(payment: StoredPayment, waiting: Pending) -> Message:
@@ -105,6 +130,10 @@ def _reminders_of(change: Change) -> list[Message]:
 
 def remind_all() -> int:
     """Send a reminder for every payment that waits, as if it had just begun to; returns how many."""
-    messages = [reminder(payment, payment.pending) for payment in table.waiting() if payment.pending]
-    events.send(messages)
-    return len(messages)
+    sent = 0
+    for payment in table.waiting():
+        if payment.pending:
+            # Each at once: should the scan be cut short, the first ones have been reminded of.
+            events.send([reminder(payment, payment.pending)])
+            sent += 1
+    return sent

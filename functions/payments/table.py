@@ -50,8 +50,8 @@ def save(payment: StoredPayment) -> Write:
 
 
 def _due(payment: StoredPayment) -> Item:
-    """The keys of the sparse index `due`, which only authorized payments have."""
-    if payment.status is not Status.AUTHORIZED or payment.expires_at is None:
+    """The keys of the sparse index `due`: of authorized payments that nothing else is happening to."""
+    if payment.status is not Status.AUTHORIZED or payment.expires_at is None or payment.pending:
         return {}
     shard = paging.shard_of(payment.order_id, DUE_SHARDS)
     return {"due_pk": f"expiry#{shard}", "due_sk": f"{payment.expires_at}#{payment.order_id}"}

@@ -19,14 +19,15 @@ def charge(topup: StoredTopup, card: Card) -> Outcome:
     return connector().authorize(topup.attempt_id, card, topup.amount, topup.currency, capture=True)
 
 
-def find_out(topup: StoredTopup) -> Outcome:
-    """How a charge ended whose answer was lost.
+def find_out(topup: StoredTopup) -> Outcome | NotFound:
+    """How a charge ended whose answer was lost; NotFound when the acquirer never saw it."""
+    return connector().lookup(topup.attempt_id)
 
-    One that the acquirer does not know is voided before it is called a failure: the acquirer then refuses
-    that attempt id for ever, so a charge that arrives late finds the door closed.
+
+def give_up(topup: StoredTopup) -> Outcome:
+    """Void a charge that was abandoned: the acquirer refuses its attempt id for ever.
+
+    A charge that arrives late finds the door closed, so only now it may be called a failure.
     """
-    found = connector().lookup(topup.attempt_id)
-    if not isinstance(found, NotFound):
-        return found
     voided = connector().void(topup.attempt_id)
     return Declined(DeclineCode.PROCESSING_ERROR) if isinstance(voided, Approved) else Unknown()

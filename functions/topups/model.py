@@ -87,6 +87,8 @@ class StoredTopup(BaseModel):
     attempt_id: str
     resolve_at: str
     """When whoever asked the acquirer must be done, or dead, so that others may find out."""
+    abandoned: bool = False
+    """Whoever found out has decided to void the charge, so no approval may be committed."""
     failure_code: str | None = None
     created_at: str
     updated_at: str
@@ -114,6 +116,14 @@ def new_topup(intent: Intent, new: NewTopup, at: datetime) -> StoredTopup:
         updated_at=stamp,
         fingerprint=intent.fingerprint,
     )
+
+
+def abandoned(topup: StoredTopup, at: datetime) -> StoredTopup:
+    """The top-up whose charge nobody knows of and nobody shall have: from now on it is only voided.
+
+    The version that this leaves is what an approval that is still on its way fails at.
+    """
+    return topup.model_copy(update={"abandoned": True, "updated_at": clock.timestamp(at)})
 
 
 def concluded(topup: StoredTopup, answer: Approved | Declined, at: datetime) -> StoredTopup:

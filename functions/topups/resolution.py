@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from datetime import datetime
 
-from acquiring.acquirer import Outcome, Unknown
+from acquiring.acquirer import NotFound, Outcome, Unknown
 from chassis import clock, events, store
 from chassis.events import Message
 from chassis.sources import Change, each
@@ -43,10 +43,34 @@ def resolve(question: Resolution) -> None:
         # Whoever asked may still be at work on it.
         events.send([_reminder(topup)])
         return
-    outcome = gateway.find_out(topup)
+    if topup.abandoned:
+        _end(topup, gateway.give_up(topup))
+        return
+    found = gateway.find_out(topup)
+    if isinstance(found, NotFound):
+        topup = _abandon(topup)
+        found = gateway.give_up(topup)
+    _end(topup, found)
+
+
+def _end(topup: StoredTopup, outcome: Outcome) -> None:
     if isinstance(outcome, Unknown):
         raise StillUnknown(topup.attempt_id)
     concluded(topup, outcome)
+
+
+def _abandon(topup: StoredTopup) -> StoredTopup:
+    """Claim the right to void, before it is done: whoever holds an approval commits it first, or never.
+
+    Without the claim, a charge that is booked between our question and our void could be credited by
+    another, and then be voided by us.
+    """
+    abandoned = model.abandoned(topup, clock.now())
+    try:
+        store.commit(table.save(abandoned))
+    except Exists:
+        raise StillUnknown(f"{topup.id} is being resolved by another") from None
+    return table.kept(abandoned)
 
 
 def reminders(changes: Iterable[Change]) -> list[Message]:
@@ -61,9 +85,12 @@ def _reminders_of(change: Change) -> list[Message]:
 
 def remind_all() -> int:
     """Send a reminder for every top-up that waits, as if it had just begun to; returns how many."""
-    messages = [_reminder(topup) for topup in table.waiting()]
-    events.send(messages)
-    return len(messages)
+    sent = 0
+    for topup in table.waiting():
+        # Each at once: should the scan be cut short, the first ones have been reminded of.
+        events.send([_reminder(topup)])
+        sent += 1
+    return sent
 
 
 def _reminder(topup: StoredTopup) -> Message:

@@ -14,7 +14,7 @@ from typing import Any
 APPROVED = "approved"
 REFUSED = "processing_error"
 """What any attempt is told that has been voided, or that asks for what there is not."""
-LATE_AT_MOST_SECONDS = 60.0
+LATE_AT_MOST_SECONDS = 900.0
 """A late charge that nobody asks about is booked after this time."""
 
 _SCHEMA = """
