@@ -72,8 +72,9 @@ def test_a_payment(
     network: Network, attempt: str, *, name: str, outcome: Outcome, found: Outcome | NotFound, net: int | None
 ) -> None:
     assert network.pay(attempt, name) == outcome
-    assert network.connector.lookup(attempt) == found
+    # The statement first: a late charge is booked soon after the question.
     assert network.nets().get(attempt) == net
+    assert network.connector.lookup(attempt) == found
 
 
 @pytest.mark.parametrize(("name", "outcome", "found", "net"), PAYMENTS)
@@ -89,8 +90,8 @@ def test_twenty_payments_at_once_under_one_id(
 
 def test_a_charge_that_arrives_after_the_question(network: Network, attempt: str) -> None:
     assert network.pay(attempt, "late") == UNKNOWN
-    assert network.connector.lookup(attempt) == NOT_FOUND
     assert attempt not in network.nets()
+    assert network.connector.lookup(attempt) == NOT_FOUND
     eventually(lambda: network.connector.lookup(attempt), APPROVED)
     assert network.nets()[attempt] == 1000
 
