@@ -1,5 +1,6 @@
 """What the acquirer can be asked, and what of it may go into the book."""
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,9 +19,13 @@ class Asked(BaseModel):
 
     attempt: AttemptId
 
+
+class Booked(Asked, ABC):
+    """What goes into the book; a void does not, it ends what stands there."""
+
+    @abstractmethod
     def entry(self) -> Entry:
         """As it is to be booked: without the card's number and its security code."""
-        raise NotImplementedError
 
 
 class CardAsked(BaseModel):
@@ -41,7 +46,7 @@ class CardAsked(BaseModel):
         return {"card": known.name, "brand": self.brand, "last4": self.number[-4:], "expiry": expiry}
 
 
-class Verify(Asked):
+class Verify(Booked):
     """Is this card good?"""
 
     card: CardAsked
@@ -50,7 +55,7 @@ class Verify(Asked):
         return Entry(self.attempt, "verify", **self.card.kept())
 
 
-class Authorize(Asked):
+class Authorize(Booked):
     """Reserve, or take, an amount."""
 
     card: CardAsked
@@ -63,7 +68,7 @@ class Authorize(Asked):
         return Entry(self.attempt, "authorize", **self.card.kept(), **asked)
 
 
-class Capture(Asked):
+class Capture(Booked):
     """Take what was reserved, or a part of it."""
 
     charge: AttemptId

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from pydantic import ValidationError
 
-from local.acquirer.asked import Asked, Authorize, Capture, Refund, Verify
+from local.acquirer.asked import Asked, Authorize, Booked, Capture, Refund, Verify
 from local.acquirer.book import APPROVED, Book, Conflict
 from local.acquirer.deck import BY_NAME, Act, Fault, Verb
 
@@ -26,7 +26,7 @@ Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Result = TypeVar("Result")
 Reply = tuple[int, dict[str, Any]]
 
-BOOKED: dict[str, tuple[Verb, type[Asked]]] = {
+BOOKED: dict[str, tuple[Verb, type[Booked]]] = {
     "/v1/verify": ("verify", Verify),
     "/v1/authorize": ("authorize", Authorize),
     "/v1/capture": ("capture", Capture),
