@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-CAPABILITIES = ("merchants", "wallets", "payments", "cards", "topups", "accounts")
+CAPABILITIES = (
+    *("merchants", "wallets", "payments", "cards", "topups"),
+    *("settlement", "payouts", "accounts"),
+)
 """Every capability: a folder under `functions/`, an image, and a service of its own."""
 
 
@@ -41,6 +44,8 @@ class Queue:
 
     name: str
     consumer: str
+    subscribes: tuple[str, ...] = ()
+    """Types of events that are sent to it, by whoever has them to tell, such as `payment.captured`."""
     visibility_seconds: int = 6 * FUNCTION_TIMEOUT_SECONDS
     max_receives: int = 5
 
@@ -75,6 +80,8 @@ class Key:
     readers: tuple[str, ...]
 
 
+SETTLEMENT_WINDOW_SECONDS = 2
+"""How long the consumer of `settlement-lines` gathers a batch."""
 LIST_INDEX = Index("list", "list_pk", "list_sk")
 
 TABLES = (
@@ -88,6 +95,18 @@ TABLES = (
     ),
     Table("vault", writer="functions.cards"),
     Table("topups", writer="functions.topups", indexes=(LIST_INDEX,)),
+    Table(
+        "settlements",
+        writer="functions.settlement",
+        sort_key=True,
+        indexes=(
+            LIST_INDEX,
+            Index("due", "due_pk", "due_sk"),
+            Index("unreleased", "unreleased_pk", "unreleased_sk"),
+        ),
+    ),
+    Table("payouts", writer="functions.payouts", indexes=(LIST_INDEX,)),
+    Table("rollups", writer="functions.accounts", sort_key=True),
     Table("ledger", writer="ledger", sort_key=True),
     Table("checkpoints", writer="runtime"),
 )
@@ -95,12 +114,31 @@ TABLES = (
 QUEUES = (
     Queue("payment-resolutions", consumer="functions.payments.app.resolve"),
     Queue("topup-resolutions", consumer="functions.topups.app.resolve"),
+    Queue("payout-resolutions", consumer="functions.payouts.app.resolve"),
+    Queue(
+        "settlement-lines",
+        consumer="functions.settlement.app.collect",
+        subscribes=("payment.captured", "refund.succeeded"),
+        visibility_seconds=6 * FUNCTION_TIMEOUT_SECONDS + SETTLEMENT_WINDOW_SECONDS,
+    ),
 )
 
 STREAMS = (
     Stream("payments", handler="functions.payments.app.publish"),
     Stream("topups", handler="functions.topups.app.publish"),
+    Stream("payouts", handler="functions.payouts.app.publish"),
+    Stream("ledger", handler="functions.accounts.app.roll_up"),
 )
+
+
+def subscriptions() -> dict[str, list[str]]:
+    """Type of an event -> the queues that are told of it: what every function has in TAEL_SUBSCRIPTIONS."""
+    told: dict[str, list[str]] = {}
+    for queue in QUEUES:
+        for kind in queue.subscribes:
+            told.setdefault(kind, []).append(queue.name)
+    return told
+
 
 VAULT_KEY = Key("vault", makers=("cards",), readers=("cards", "payments", "topups"))
 KEYS = (VAULT_KEY,)

@@ -14,7 +14,7 @@ from chassis.operations import Intent, KeyRule, Reply
 from chassis.paging import Page, PageQuery
 from chassis.service import Service
 from chassis.sources import Change
-from functions.payments import actions, refunds, resolution, table
+from functions.payments import actions, publication, refunds, resolution, table
 from functions.payments.model import AuthorizationExpired, RefundExceedsCapture
 from functions.payments.shapes import (
     Capture,
@@ -150,11 +150,11 @@ def resolve(message: Resolution) -> None:
 
 @service.stream("publish", table=table.TABLE)
 def publish(changes: Sequence[Change]) -> list[Message]:
-    """Have somebody look after every payment that has begun to wait for the acquirer."""
-    return resolution.reminders(changes)
+    """Tell of what was captured and refunded, and have somebody look after what waits for the acquirer."""
+    return publication.messages(changes)
 
 
 @service.schedule("republish", every_minutes=24 * 60)
 def republish() -> int:
-    """Remind of every payment that still waits, should a reminder have been lost."""
-    return resolution.remind_all()
+    """Tell once more what was told of late, and remind of all that waits, should any of it have been lost."""
+    return publication.repeat()

@@ -48,6 +48,13 @@ def fee_of(plan: FeePlan, captured: int) -> int:
     return (captured * plan.basis_points + 5000) // 10000 + plan.fixed
 
 
+def settlement_window(cut_off: str, at: datetime) -> str:
+    """The end of the settlement day that this moment belongs to: the next cut-off (HH:MM, UTC) after it."""
+    hour, minute = map(int, cut_off.split(":"))
+    ends = at.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return clock.timestamp(ends if at < ends else ends + timedelta(days=1))
+
+
 def attempt(
     stored: StoredPayment | None,
     merchant: Merchant,
@@ -80,6 +87,8 @@ def attempt(
         status=Status.PROCESSING,
         **order.model_dump(exclude={"source"}),
         fee_plan=stored.fee_plan if stored else _plan(merchant, order.currency),
+        cut_off=stored.cut_off if stored else merchant.cut_off,
+        settlement_delay_days=stored.settlement_delay_days if stored else merchant.settlement_delay_days,
         attempts=(*earlier, tried),
         created_at=stored.created_at if stored else stamp,
         updated_at=stamp,
@@ -167,8 +176,16 @@ def capturable(payment: StoredPayment, amount: int | None, at: datetime) -> int:
 
 def captured(payment: StoredPayment, amount: int, at: datetime) -> StoredPayment:
     """The payment with this amount captured, whoever decided that it may be."""
-    fee = fee_of(payment.fee_plan, amount)
-    taken = _moved(payment, Status.CAPTURED, at, captured=amount, fee=fee)
+    taken = _moved(
+        payment,
+        Status.CAPTURED,
+        at,
+        captured=amount,
+        fee=fee_of(payment.fee_plan, amount),
+        captured_at=clock.timestamp(at),
+        captured_version=payment.version + 1,
+        settlement_window=settlement_window(payment.cut_off, at),
+    )
     entries = tuple(entry.id for entry in posting.entries(postings.capture_posting(taken)))
     return taken.model_copy(update={"entries": entries})
 
@@ -222,10 +239,15 @@ def refunded(
     status = Status.REFUNDED if refund.amount == payment.refundable else Status.PARTIALLY_REFUNDED
     total = payment.refunded + refund.amount
     (entry,) = posting.entries(postings.refund_posting(payment, refund))
-    return (
-        _moved(payment, status, at, refunded=total),
-        refund.model_copy(update={"status": "succeeded", "entry": entry.id}),
-    )
+    window = settlement_window(payment.cut_off, at)
+    done = {
+        "status": "succeeded",
+        "entry": entry.id,
+        "succeeded_at": clock.timestamp(at),
+        "settlement_window": window,
+        "available_at": payment.available_after(window),
+    }
+    return _moved(payment, status, at, refunded=total), refund.model_copy(update=done)
 
 
 def _moved(payment: StoredPayment, status: Status, at: datetime, **changes: object) -> StoredPayment:

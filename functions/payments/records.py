@@ -1,9 +1,11 @@
 """How payments, their attempts and their refunds are kept."""
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chassis import clock
 from chassis.auth import FeePlan
 from functions.payments.shapes import (
     CancellationReason,
@@ -63,8 +65,14 @@ class StoredPayment(BaseModel):
     refunds: int = 0
     """How many were begun."""
     fee_plan: FeePlan
-    """The merchant's when the order was first attempted."""
+    """The merchant's when the order was first attempted, as are the next two."""
+    cut_off: str = "00:00"
+    settlement_delay_days: int = 0
     fee: int = 0
+    captured_at: str | None = None
+    captured_version: int | None = None
+    """The version that its capture left: what is told of it has one id for ever."""
+    settlement_window: str | None = None
     attempts: tuple[StoredAttempt, ...]
     failure_code: str | None = None
     cancellation_reason: CancellationReason | None = None
@@ -91,7 +99,17 @@ class StoredPayment(BaseModel):
     def shown(self) -> Payment:
         """The payment as the API shows it."""
         kept = self.model_dump(exclude={"merchant_id", "version", "pending"})
-        return Payment(**kept, source=self.latest.source, refundable=self.refundable)
+        return Payment(
+            **kept,
+            source=self.latest.source,
+            refundable=self.refundable,
+            available_at=self.available_after(self.settlement_window) if self.settlement_window else None,
+        )
+
+    def available_after(self, window: str) -> str:
+        """When money that was settled in that window is the merchant's to be paid out."""
+        ends = datetime.fromisoformat(window)
+        return clock.timestamp(ends + timedelta(days=self.settlement_delay_days))
 
 
 class StoredRefund(BaseModel):
@@ -107,9 +125,13 @@ class StoredRefund(BaseModel):
     reason: str | None = None
     failure_code: str | None = None
     created_at: str
+    succeeded_at: str | None = None
+    settlement_window: str | None = None
+    available_at: str | None = None
     entry: str | None = None
     fingerprint: str
+    version: int = 0
 
     def shown(self) -> Refund:
         """The refund as the API shows it."""
-        return Refund(**self.model_dump(exclude={"fingerprint"}))
+        return Refund(**self.model_dump(exclude={"fingerprint", "version"}))

@@ -1,13 +1,12 @@
 """How what the acquirer was asked comes to an end: by its answer, or by finding out when that was lost."""
 
 import math
-from collections.abc import Iterable
 from datetime import datetime
 
 from acquiring.acquirer import NotFound, Outcome, Unknown
 from chassis import clock, events, store
 from chassis.events import Message
-from chassis.sources import Change, each
+from chassis.sources import Change
 from chassis.writes import Exists, Write
 from functions.payments import gateway, pending, postings, table
 from functions.payments.pending import Answer
@@ -115,25 +114,10 @@ def _seconds_until_due(waiting: Pending) -> int:
     return math.ceil((datetime.fromisoformat(waiting.resolve_at) - clock.now()).total_seconds())
 
 
-def reminders(changes: Iterable[Change]) -> list[Message]:
-    """A reminder for every payment that has just begun to wait."""
-    return each(changes, _reminders_of)
-
-
-def _reminders_of(change: Change) -> list[Message]:
+def reminders_of(change: Change) -> list[Message]:
+    """A reminder of a payment that has just begun to wait."""
     if change.new is None or not table.is_payment(change.new) or "pending" not in change.new:
         return []
     payment = table.parsed(change.new)
     waited_before = change.old is not None and change.old.get("pending") == change.new["pending"]
     return [] if payment.pending is None or waited_before else [reminder(payment, payment.pending)]
-
-
-def remind_all() -> int:
-    """Send a reminder for every payment that waits, as if it had just begun to; returns how many."""
-    sent = 0
-    for payment in table.waiting():
-        if payment.pending:
-            # Each at once: should the scan be cut short, the first ones have been reminded of.
-            events.send([reminder(payment, payment.pending)])
-            sent += 1
-    return sent

@@ -121,6 +121,13 @@ class Payment(Resource):
     refunded: int
     refundable: Annotated[int, Field(description="What was captured and is not refunded.")]
     fee: Annotated[int, Field(description="What the merchant is charged for it; not given back on refund.")]
+    captured_at: Timestamp | None
+    settlement_window: Annotated[
+        Timestamp | None, Field(description="The end of the settlement day that it was captured in.")
+    ]
+    available_at: Annotated[
+        Timestamp | None, Field(description="When what that day brought can be paid out.")
+    ]
     attempts: list[Attempt]
     failure_code: Annotated[
         str | None, Field(description="Why the latest attempt, capture or cancel failed.")
@@ -154,4 +161,11 @@ class Refund(Resource):
     reason: str | None
     failure_code: str | None
     created_at: Timestamp
+    succeeded_at: Timestamp | None
+    settlement_window: Annotated[
+        Timestamp | None, Field(description="The end of the settlement day that it succeeded in.")
+    ]
+    available_at: Annotated[
+        Timestamp | None, Field(description="When what is left of that day can be paid out.")
+    ]
     entry: Annotated[str | None, Field(description="Its journal entry, once it succeeded.")]

@@ -7,7 +7,7 @@ from chassis import clock, paging, store
 from chassis.attributes import Item
 from chassis.errors import NotFound
 from chassis.paging import Page, listed, newest
-from chassis.writes import ABSENT, Exists, Key, Write, equals, put, replace_version
+from chassis.writes import ABSENT, Exists, Key, Write, put, replace_version
 from functions.payments.records import StoredPayment, StoredRefund
 from functions.payments.shapes import Payment, PaymentQuery, Status
 
@@ -59,8 +59,7 @@ def _due(payment: StoredPayment) -> Item:
 
 def create_refund(merchant_id: str, refund: StoredRefund) -> Write:
     """The refund's record, which is its idempotency record."""
-    key = {"pk": _partition(merchant_id, refund.order_id), "sk": _REFUND + refund.id}
-    return put(TABLE, key, refund.model_dump(), ABSENT, refused=Repeated)
+    return put(TABLE, _refund_key(merchant_id, refund), _refund_item(refund), ABSENT, refused=Repeated)
 
 
 def kept(payment: StoredPayment) -> StoredPayment:
@@ -70,8 +69,16 @@ def kept(payment: StoredPayment) -> StoredPayment:
 
 def end_refund(merchant_id: str, refund: StoredRefund) -> Write:
     """The refund in the place of its pending self."""
-    key = {"pk": _partition(merchant_id, refund.order_id), "sk": _REFUND + refund.id}
-    return put(TABLE, key, refund.model_dump(), equals("status", "pending"), refused=Exists)
+    key = _refund_key(merchant_id, refund)
+    return replace_version(TABLE, key, _refund_item(refund), refund.version, refused=Exists)
+
+
+def _refund_key(merchant_id: str, refund: StoredRefund) -> Key:
+    return {"pk": _partition(merchant_id, refund.order_id), "sk": _REFUND + refund.id}
+
+
+def _refund_item(refund: StoredRefund) -> Item:
+    return refund.model_dump(exclude={"version"}, exclude_none=True)
 
 
 def parsed(item: Item) -> StoredPayment:
@@ -79,9 +86,24 @@ def parsed(item: Item) -> StoredPayment:
     return StoredPayment.model_validate(item)
 
 
+def key_of(item: Item) -> Key:
+    """Where an item of this table stands."""
+    return {"pk": str(item["pk"]), "sk": str(item["sk"])}
+
+
+def merchant_of(item: Item) -> str:
+    """Whose payment, or whose payment's refund, an item is."""
+    return str(item["pk"]).partition("#")[0]
+
+
+def everything() -> Iterator[Item]:
+    """Every payment and refund, by a scan."""
+    return store.scan(TABLE)
+
+
 def waiting() -> Iterator[StoredPayment]:
     """Every payment that waits for the acquirer, by a scan: an index would cost every payment a write."""
-    return (parsed(item) for item in store.scan(TABLE) if is_payment(item) and "pending" in item)
+    return (parsed(item) for item in everything() if is_payment(item) and "pending" in item)
 
 
 def is_payment(item: Item) -> bool:

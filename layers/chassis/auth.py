@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from cachetools import TTLCache
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from chassis import clock, ids, store
 from chassis.config import settings
@@ -40,6 +40,17 @@ class FeePlan(BaseModel):
     """Minor units of the plan's currency."""
 
 
+class BankAccount(BaseModel):
+    """A bank account that the platform has registered for a merchant."""
+
+    model_config = ConfigDict(frozen=True)
+
+    holder_name: str
+    iban: str
+    bic: str | None = None
+    currency: str
+
+
 class Merchant(BaseModel):
     """What an operation may know of the merchant in whose name it runs."""
 
@@ -49,6 +60,12 @@ class Merchant(BaseModel):
     status: Literal["active", "suspended"]
     fees: dict[str, FeePlan]
     """Currency -> plan."""
+    cut_off: str
+    """When a settlement day ends, HH:MM in UTC."""
+    settlement_delay_days: int
+    """From the end of a settlement day until its money is available."""
+    bank_accounts: dict[str, BankAccount] = Field(default_factory=dict)
+    """Id -> where money may be paid out to."""
 
 
 class StoredKey(BaseModel):
@@ -147,6 +164,13 @@ def authenticate(authorization: str | None, on_behalf_of: str | None) -> Princip
     if on_behalf_of is not None:
         raise Forbidden("only the platform may act on behalf of a merchant (Tael-Merchant)")
     return Principal(is_platform=False, merchant=merchant)
+
+
+def as_of_now(merchant: Merchant) -> Merchant:
+    """The merchant read anew, for what may have been added since it was cached."""
+    with _found_lock:
+        _found.pop((merchant.id, None), None)
+    return _lookup(merchant.id, None)[0] or merchant
 
 
 def require(principal: Principal, access: Access, *, changes: bool) -> None:

@@ -2,10 +2,13 @@
 
 from enum import StrEnum
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from chassis.clock import FILE_VARIABLE
 
 PEPPER_MIN_BYTES = 16
 PLATFORM_KEY_MIN_LENGTH = 32
@@ -41,12 +44,20 @@ class Settings(BaseSettings):
     fingerprint_key: SecretStr | None = None
     """Hexadecimal secret, the same for ever: by it a card is recognised again."""
     acquirer_url: str | None = None
+    bank_url: str | None = None
     resolve_seconds: Annotated[int, Field(ge=1, le=900)] = 60
     """After which whoever asked the acquirer is done or dead; beyond the timeout of every function."""
     acquirer_try_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
     """After which one call to the acquirer is given up, and repeated under the same attempt id."""
     acquirer_total_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
     """After which the outcome is unknown, however many tries that were."""
+    bank_try_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
+    """As with the acquirer."""
+    bank_total_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
+    subscriptions: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Type of an event -> the queues that are told of it; given as a JSON object."""
+    clock_file: Path | None = None
+    """Where the embedded engine's calendar has been moved to; `chassis.clock` reads it."""
 
     @field_validator("platform_key")
     @classmethod
@@ -81,12 +92,18 @@ class Settings(BaseSettings):
             raise ValueError("TAEL_ENGINE_URL is required when TAEL_ENGINE is embedded")
         return self
 
+    @model_validator(mode="after")
+    def _only_the_embedded_engine_moves_in_time(self) -> Self:
+        if self.clock_file is not None and self.engine is not Engine.EMBEDDED:
+            raise ValueError(f"{FILE_VARIABLE} is only for the embedded engine")
+        return self
+
     def pepper(self, version: str) -> bytes | None:
         """The secret of that version, or None when it has been retired."""
         secret = self.peppers.get(version)
         return bytes.fromhex(secret.get_secret_value()) if secret else None
 
-    def required(self, name: Literal["card_key", "fingerprint_key", "acquirer_url"]) -> str:
+    def required(self, name: Literal["card_key", "fingerprint_key", "acquirer_url", "bank_url"]) -> str:
         """An optional setting that this function cannot do without. Raises ConfigurationError when unset."""
         value = getattr(self, name)
         if not value:

@@ -1,23 +1,26 @@
-"""Owns events on their way out: messages as values, their ids, and the packing and sending to queues."""
+"""Owns events on their way out: what they say, who is told, and the packing and sending to queues."""
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from chassis import aws, clock, ids, observe
-from chassis.config import queue_name
+from chassis.config import queue_name, settings
 from chassis.errors import Unavailable
 from chassis.store import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, DEADLINE_SECONDS
 
 # Amazon SQS API Reference, SendMessageBatch: ten entries, and 1 MiB for one message as for all of a call
-# (256 KiB until August 2025). Ours are far below a kilobyte, and 256 KiB is what every engine takes.
+# (256 KiB until August 2025). Ours are about a kilobyte, and 256 KiB is what every engine takes.
 BATCH_MESSAGES: Final = 10
 BATCH_BYTES: Final = 256 * 1024
 MAX_DELAY_SECONDS: Final = 900
+SENT_AT_ONCE: Final = 100
 
 _Entry = dict[str, Any]
 
@@ -34,6 +37,35 @@ class Message:
         """Refuse what SQS would refuse, and the embedded engine would not."""
         if not 0 <= self.delay_seconds <= MAX_DELAY_SECONDS:
             raise ValueError(f"a delay is 0 to {MAX_DELAY_SECONDS} seconds, not {self.delay_seconds}")
+
+
+class Event(BaseModel):
+    """What happened to a record: told at least once, in no promised order, always under the same id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    type: str
+    """Such as `payment.captured`."""
+    created_at: str
+    """When it happened."""
+    principal: str
+    """Whose record it is: a merchant's id, or `platform`."""
+    sequence: int
+    """The record's version: of two events of one record the greater one is the later."""
+    data: SerializeAsAny[BaseModel]
+    """The record's resource, as the API shows it."""
+
+
+def told(event: Event) -> list[Message]:
+    """The event for each queue that subscribes to its type; whoever sends it knows none of them."""
+    queues = {
+        queue: None
+        for pattern, subscribed in settings().subscriptions.items()
+        if fnmatchcase(event.type, pattern)
+        for queue in subscribed
+    }
+    return [Message(queue, event) for queue in queues]
 
 
 def event_id(table: str, key: Mapping[str, str], version: int, kind: str) -> str:
@@ -57,6 +89,19 @@ def send(messages: Iterable[Message]) -> None:
         url = queue_url(queue)
         for batch in _packed(waiting):
             _send_until_deadline(url, batch)
+
+
+def send_as_found(messages: Iterable[Message]) -> int:
+    """Hand over what a long search finds, some at a time; returns how many.
+
+    Should it be cut short, what was found until then has been sent.
+    """
+    sent = 0
+    found = iter(messages)
+    while some := list(islice(found, SENT_AT_ONCE)):
+        send(some)
+        sent += len(some)
+    return sent
 
 
 def _entry(message: Message, number: int) -> _Entry:

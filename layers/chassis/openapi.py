@@ -73,7 +73,7 @@ def document(services: Sequence[Described]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for service in services:
         for operation in service.operations:
-            tag = service.name if operation.path.startswith("/v1/") else _SYSTEM
+            tag = _SYSTEM if operation.access is Access.PUBLIC else service.name
             described = _operation(operation, tag, references)
             paths.setdefault(operation.path, {}).setdefault(operation.method.lower(), described)
     return {
@@ -201,10 +201,12 @@ def _described(member: dict[str, Any]) -> dict[str, Any]:
 
 
 def _responses(operation: Operation, references: References) -> dict[str, Any]:
-    success = {
+    success: dict[str, Any] = {
         "description": "Done, now or by an earlier request that this one repeats.",
         "content": {"application/json": {"schema": references[operation.returns, "serialization"]}},
     }
+    if operation.csv:
+        success["content"]["text/csv"] = {"schema": {"type": "string"}}
     responses: dict[str, Any] = {str(int(operation.status)): success}
     if operation.key_rule is KeyRule.OPTIONAL:
         responses["200"] = {**success, "description": "Done by an earlier request, with another key or none."}

@@ -83,6 +83,8 @@ class Operation:
     refusals: tuple[type[Problem], ...]
     may_wait: bool
     """Whether it can answer 202: accepted, its outcome not known yet."""
+    csv: Callable[..., str] | None
+    """What answers instead of the handler, with the same arguments, whoever asks for CSV (RFC 4180)."""
     path_model: type[BaseModel]
     query_model: type[BaseModel]
     body_model: type[BaseModel] | None
@@ -132,6 +134,7 @@ def declare(
     key_rule: KeyRule,
     refusals: tuple[type[Problem], ...],
     may_wait: bool = False,
+    csv: Callable[..., str] | None = None,
 ) -> Operation:
     """Read an operation off its handler's signature.
 
@@ -159,6 +162,7 @@ def declare(
         key_rule=key_rule,
         refusals=refusals,
         may_wait=may_wait,
+        csv=csv,
         path_model=create_model(f"PathOf_{handler.__name__}", **fields),
         query_model=hints.get("query", NoQuery),
         body_model=hints.get("body"),

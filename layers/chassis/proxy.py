@@ -16,6 +16,7 @@ MAX_BODY_BYTES = 32 * 1024
 MAX_HEADER_BYTES = 8 * 1024
 MAX_URI_BYTES = 2 * 1024
 _ALWAYS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_WEIGHT = re.compile(r"[01](\.[0-9]{1,3})?")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9=_-]{1,64}")
 
 
@@ -72,6 +73,17 @@ def parse_query(raw: str) -> dict[str, list[str]] | None:
         return parse_qs(raw, keep_blank_values=True, max_num_fields=50, errors="strict") or None
     except ValueError:
         raise MalformedRequest("the query string cannot be read") from None
+
+
+def prefers_csv(accept: str | None) -> bool:
+    """Whether a caller with this Accept wants CSV sooner than JSON (RFC 9110, section 12.5.1)."""
+    weights = {"text/csv": 0.0, "application/json": 0.0}
+    for part in (accept or "*/*").lower().split(","):
+        media_type, *parameters = (piece.strip() for piece in part.split(";"))
+        weight = next((piece[2:] for piece in parameters if piece.startswith("q=")), "1")
+        if media_type in weights and _WEIGHT.fullmatch(weight):
+            weights[media_type] = float(weight)
+    return weights["text/csv"] > weights["application/json"]
 
 
 def body_of(event: Event) -> bytes:

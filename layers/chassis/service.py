@@ -41,6 +41,8 @@ class _Call:
     failure: Exception | None = None
 
 
+_VARIES = {"Vary": "Accept"}
+
 # Chalice keeps the current request in an attribute that all threads share; this is each request's own.
 _call: ContextVar[_Call] = ContextVar("call")
 
@@ -64,11 +66,12 @@ class Service(Sources):
         key: KeyRule = KeyRule.NONE,
         refusals: tuple[type[Problem], ...] = (),
         may_wait: bool = False,
+        csv: Callable[..., str] | None = None,
     ) -> Callable[[Handler], Handler]:
         """Declare the decorated function as the operation of that route (`operations.declare` says how).
 
         `refusals` are the problems of its own, beside those that every operation of its kind can meet;
-        `may_wait` says that it can answer 202, accepted.
+        `may_wait` says that it can answer 202, accepted; `csv` answers whoever asks for `text/csv`.
         """
 
         def register(handler: Handler) -> Handler:
@@ -80,6 +83,7 @@ class Service(Sources):
                 key_rule=key,
                 refusals=refusals,
                 may_wait=may_wait,
+                csv=csv,
             )
             self.operations.append(declared)
 
@@ -151,7 +155,12 @@ def _perform(operation: Operation, call: _Call) -> Event:
         principal = authenticate(headers.get("authorization"), headers.get("tael-merchant"))
         call.record.principal = principal.id
         require(principal, operation.access, changes=operation.changes)
-    result = operation.handler(**read_request(operation, call.event, principal))
+    arguments = read_request(operation, call.event, principal)
+    if operation.csv and proxy.prefers_csv(headers.get("accept")):
+        rows = operation.csv(**arguments)
+        call.record.status, call.record.outcome = operation.status, "ok"
+        return _response(call.record, "text/csv; charset=utf-8; header=present", rows, _VARIES)
+    result = operation.handler(**arguments)
     reply = result if isinstance(result, Reply) else Reply(result)
     call.record.status, call.record.outcome = reply.status or operation.status, "ok"
     call.record.replayed = reply.replayed

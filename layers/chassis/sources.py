@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Rate, SQSEvent
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from chassis import attributes, events, ids, observe
 from chassis.attributes import Item
@@ -16,6 +16,9 @@ from chassis.proxy import Event
 Invoke = Callable[[Event, Any], Any]
 """What Lambda calls with an event and its context."""
 Publish = Callable[[Sequence["Change"]], Iterable[Message] | None]
+Failed = Mapping[int, Exception]
+"""Position in a batch -> why the message there is to be delivered again."""
+ConsumeAll = Callable[[Sequence[Any]], Failed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,8 @@ class Schedule:
     """A handler that runs every so many minutes; `invoke` takes EventBridge's event, as Lambda does."""
 
     name: str
-    every_minutes: int
+    every_minutes: int | None
+    """None: only when somebody asks for it."""
     invoke: Invoke
 
 
@@ -36,6 +40,8 @@ class QueueSource:
     batch_size: int
     window_seconds: int
     """How long a batch is gathered after its first message; above ten messages it takes at least 1."""
+    concurrency: int | None
+    """How many batches may be handled at once, where that is limited."""
     invoke: Invoke
 
 
@@ -49,6 +55,8 @@ class StreamSource:
     window_seconds: int
     retries: int
     """How often a change that fails by itself is tried again before it is given up."""
+    tells_shards: bool
+    """Whether its events must name their shard: Lambda does that under a tumbling window only."""
     invoke: Invoke
 
     @property
@@ -65,6 +73,8 @@ class Change:
     key: Item
     old: Item | None
     new: Item | None
+    shard: str | None = None
+    """The shard that it was read from, in which sequence numbers only grow; told where that was asked for."""
 
 
 class FailedAt(Exception):
@@ -97,39 +107,54 @@ class Sources:
         self.queues: list[QueueSource] = []
         self.streams: list[StreamSource] = []
 
-    def schedule(self, name: str, *, every_minutes: int) -> Callable[[Callable[[], int]], Invoke]:
+    def schedule(self, name: str, *, every_minutes: int | None) -> Callable[[Callable[[], int]], Invoke]:
         """Declare the decorated function as what runs every so many minutes; it returns how much it did.
 
-        The name is the function's own, by which an image's command finds it; so it is with the others.
+        Every None minutes it runs only when somebody asks for it. The name is the function's own, by which
+        an image's command finds it; so it is with the others.
         """
 
         def register(run: Callable[[], int]) -> Invoke:
             def handler(event: CloudWatchEvent) -> dict[str, int]:
                 return {"done": _run(self.name, name, str(event.event_id), run)}
 
-            invoke: Invoke = self.app.schedule(Rate(every_minutes, unit=Rate.MINUTES), name=name)(handler)
+            def asked(event: Event, _: Any) -> dict[str, int]:
+                return {"done": _run(self.name, name, str(event.get("id") or ids.random("run")), run)}
+
+            invoke: Invoke
+            if every_minutes is None:
+                invoke = self.app.lambda_function(name=name)(asked)
+            else:
+                invoke = self.app.schedule(Rate(every_minutes, unit=Rate.MINUTES), name=name)(handler)
             self.schedules.append(Schedule(name, every_minutes, invoke))
             return invoke
 
         return register
 
     def queue(
-        self, name: str, *, queue: str, batch_size: int = 10, window_seconds: int = 0
+        self,
+        name: str,
+        *,
+        queue: str,
+        batch_size: int = 10,
+        window_seconds: int = 0,
+        concurrency: int | None = None,
     ) -> Callable[[Callable[[Any], object]], Invoke]:
-        """Declare the decorated function as the consumer of a queue: it takes one message, a pydantic model.
+        """Declare the decorated function as the consumer of a queue.
 
-        A message that it raises for, or that is not of that model, is delivered again by itself.
+        It takes one message, of whatever type its parameter has, and one that it raises for is delivered
+        again by itself. Or it takes a Sequence of messages, and returns the failures among them, by their
+        position. A message that is not of the type never reaches it, and is delivered again by itself too.
         """
         if batch_size > events.BATCH_MESSAGES and not window_seconds:
             raise ValueError(f"a batch of more than {events.BATCH_MESSAGES} needs a window to be gathered in")
 
         def register(consume: Callable[[Any], object]) -> Invoke:
-            model = _message_model(consume)
+            takes_all, model = _message_type(consume)
+            consume_all = consume if takes_all else _one_by_one(consume)
 
             def handler(event: SQSEvent) -> Event:
-                return _consume(
-                    self.name, name, event.to_dict(), lambda body: consume(model.model_validate_json(body))
-                )
+                return _consume(self.name, name, event.to_dict(), model, consume_all)
 
             invoke: Invoke = self.app.on_sqs_message(
                 queue=queue,
@@ -137,13 +162,20 @@ class Sources:
                 name=name,
                 maximum_batching_window_in_seconds=window_seconds,
             )(handler)
-            self.queues.append(QueueSource(name, queue, batch_size, window_seconds, invoke))
+            self.queues.append(QueueSource(name, queue, batch_size, window_seconds, concurrency, invoke))
             return invoke
 
         return register
 
     def stream(
-        self, name: str, *, table: str, batch_size: int = 100, window_seconds: int = 0, retries: int = 10
+        self,
+        name: str,
+        *,
+        table: str,
+        batch_size: int = 100,
+        window_seconds: int = 0,
+        retries: int = 10,
+        tells_shards: bool = False,
     ) -> Callable[[Publish], Invoke]:
         """Declare the decorated function as what a table's changes are told to: it returns what to send.
 
@@ -162,19 +194,36 @@ class Sources:
                 name=name,
                 maximum_batching_window_in_seconds=window_seconds,
             )(handler)
-            self.streams.append(StreamSource(name, table, batch_size, window_seconds, retries, invoke))
+            self.streams.append(
+                StreamSource(name, table, batch_size, window_seconds, retries, tells_shards, invoke)
+            )
             return invoke
 
         return register
 
 
-def _message_model(consume: Callable[[Any], object]) -> type[BaseModel]:
-    hints = get_type_hints(consume)
+def _message_type(consume: Callable[[Any], object]) -> tuple[bool, TypeAdapter[Any]]:
+    """Whether a consumer takes a whole batch, and what reads one message for it."""
+    hints = get_type_hints(consume, include_extras=True)
     hints.pop("return", None)
-    models = list(hints.values())
-    if len(models) != 1 or not (isinstance(models[0], type) and issubclass(models[0], BaseModel)):
-        raise TypeError(f"{consume.__name__} does not take one message, a pydantic model")
-    return models[0]
+    if len(hints) != 1 or Any in hints.values():
+        raise TypeError(f"{consume.__name__} does not take one message, or a sequence of them")
+    (hint,) = hints.values()
+    takes_all = get_origin(hint) is Sequence
+    return takes_all, TypeAdapter(get_args(hint)[0] if takes_all else hint)
+
+
+def _one_by_one(consume: Callable[[Any], object]) -> ConsumeAll:
+    def consume_all(messages: Sequence[Any]) -> Failed:
+        failed: dict[int, Exception] = {}
+        for position, message in enumerate(messages):
+            try:
+                consume(message)
+            except Exception as error:  # noqa: BLE001 - whatever it is, this message alone is delivered again
+                failed[position] = error
+        return failed
+
+    return consume_all
 
 
 def _run(service: str, name: str, event_id: str, run: Callable[[], int]) -> int:
@@ -184,16 +233,28 @@ def _run(service: str, name: str, event_id: str, run: Callable[[], int]) -> int:
         return run()
 
 
-def _consume(service: str, name: str, event: Event, consume: Callable[[str], object]) -> Event:
-    """Give out a batch message by message; the answer names those that are to be delivered again."""
+def _consume(
+    service: str, name: str, event: Event, model: TypeAdapter[Any], consume: Callable[[Any], Any]
+) -> Event:
+    """Give out a batch of messages; the answer names those that are to be delivered again."""
     records = event["Records"]
     record = BatchRecord(ids.random("req"), f"queue {name}", received=len(records))
     with observe.reported(service, record):
+        readable: dict[str, Any] = {}
+        errors: dict[str, Exception] = {}
         for message in records:
             try:
-                consume(message["body"])
-            except Exception as error:  # noqa: BLE001 - whatever it is, this message alone is delivered again
-                record.failures.append(Casualty.of(message["messageId"], error))
+                readable[message["messageId"]] = model.validate_json(message["body"])
+            except ValueError as error:
+                errors[message["messageId"]] = error
+        failed: Failed = consume(list(readable.values())) if readable else {}
+        message_ids = list(readable)
+        errors |= {message_ids[position]: error for position, error in failed.items()}
+        record.failures += [
+            Casualty.of(message["messageId"], errors[message["messageId"]])
+            for message in records
+            if message["messageId"] in errors
+        ]
     return _failures(record)
 
 
@@ -202,7 +263,7 @@ def _publish(service: str, name: str, event: Event, publish: Publish) -> Event:
     records = event["Records"]
     record = BatchRecord(ids.random("req"), f"stream {name}", received=len(records))
     with observe.reported(service, record):
-        changes, undecodable = _decoded(records)
+        changes, undecodable = _decoded(records, event.get("shardId"))
         if undecodable:
             record.failures.append(undecodable)
         try:
@@ -211,10 +272,11 @@ def _publish(service: str, name: str, event: Event, publish: Publish) -> Event:
             record.failures = [Casualty.of(failure.change.sequence_number, failure.__cause__ or failure)]
             messages = failure.messages
         events.send(messages or ())
-    return _failures(record)
+    # Under a tumbling window Lambda hands the state on to the next batch, and insists on getting one.
+    return _failures(record) | ({"state": {}} if "window" in event else {})
 
 
-def _decoded(records: Sequence[Mapping[str, Any]]) -> tuple[list[Change], Casualty | None]:
+def _decoded(records: Sequence[Mapping[str, Any]], shard: str | None) -> tuple[list[Change], Casualty | None]:
     """The changes up to the first one that cannot be read, and that one."""
     changes: list[Change] = []
     for record in records:
@@ -223,7 +285,8 @@ def _decoded(records: Sequence[Mapping[str, Any]]) -> tuple[list[Change], Casual
             old, new = (
                 attributes.decode(told[name]) if name in told else None for name in ("OldImage", "NewImage")
             )
-            changes.append(Change(told["SequenceNumber"], attributes.decode(told["Keys"]), old, new))
+            key = attributes.decode(told["Keys"])
+            changes.append(Change(told["SequenceNumber"], key, old, new, shard))
         except Exception as error:  # noqa: BLE001 - an item that nobody could have written, yet there it is
             return changes, Casualty.of(told["SequenceNumber"], error)
     return changes, None

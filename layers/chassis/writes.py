@@ -28,6 +28,9 @@ class Exists(Exception):
         self.item = item
 
 
+_OR_ABSENT = "absent or "
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One attribute compared with one value; all conditions of a write must hold."""
@@ -57,6 +60,11 @@ def one_of(attribute: str, values: Sequence[str]) -> Condition:
     return Condition(attribute, "in", list(values))
 
 
+def absent_or(condition: Condition) -> Condition:
+    """The attribute is missing, as all are of an item that is not there yet, or it fulfils the condition."""
+    return Condition(condition.attribute, _OR_ABSENT + condition.operator, condition.value)
+
+
 ABSENT = Condition("pk", "absent")
 PRESENT = Condition("pk", "present")
 
@@ -71,6 +79,8 @@ class Write:
     conditions: tuple[Condition, ...] = ()
     item: Item | None = None
     assign: Item = field(default_factory=dict)
+    initial: Item = field(default_factory=dict)
+    """What is assigned only where the attribute is missing."""
     add: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -85,7 +95,7 @@ class Write:
         return replace(
             self,
             assign={**self.assign, OPERATION: operation},
-            conditions=(*self.conditions, Condition(OPERATION, "not", operation)),
+            conditions=(*self.conditions, absent_or(Condition(OPERATION, "<>", operation))),
         )
 
     def request(self) -> dict[str, Any]:
@@ -111,19 +121,22 @@ class Write:
         return request
 
     def _update_expression(self, names: dict[str, str], values: dict[str, Any]) -> str:
-        clauses = []
-        for clause, joint, changes in (("SET", " = ", self.assign), ("ADD", " ", self.add)):
-            terms = [
-                f"{_name(attribute, names)}{joint}{_value(value, values)}"
-                for attribute, value in changes.items()
-            ]
-            if terms:
-                clauses.append(f"{clause} {', '.join(terms)}")
-        return " ".join(clauses)
+        assigned = [
+            f"{_name(attribute, names)} = {_value(value, values)}" for attribute, value in self.assign.items()
+        ]
+        for attribute, value in self.initial.items():
+            name = _name(attribute, names)
+            assigned.append(f"{name} = if_not_exists({name}, {_value(value, values)})")
+        added = [
+            f"{_name(attribute, names)} {_value(value, values)}" for attribute, value in self.add.items()
+        ]
+        clauses = (("SET", assigned), ("ADD", added))
+        return " ".join(f"{clause} {', '.join(terms)}" for clause, terms in clauses if terms)
 
     def full_price(self) -> int:
         """The write units that it costs outside a transaction, refused or not, indexes apart."""
-        content = {**self.key, **(self.item if self.item is not None else {**self.assign, **self.add})}
+        changed = {**self.initial, **self.assign, **self.add}
+        content = {**self.key, **(self.item if self.item is not None else changed)}
         return max(1, math.ceil(attributes.size(attributes.encode(content)) / UNIT_BYTES))
 
 
@@ -156,6 +169,18 @@ def update(
     )
 
 
+def upsert(
+    table: str,
+    key: Key,
+    *conditions: Condition,
+    refused: Refusal,
+    initial: Item | None = None,
+    add: Mapping[str, int] | None = None,
+) -> Write:
+    """A change of an item that need not be there yet; its version goes up by one, from nothing to 1."""
+    return Write(table, key, refused, conditions, initial=initial or {}, add={**(add or {}), "version": 1})
+
+
 def _name(attribute: str, names: dict[str, str]) -> str:
     # Placeholders throughout: `status`, `key` and many more are reserved words of DynamoDB.
     names[f"#{attribute}"] = attribute
@@ -170,13 +195,14 @@ def _value(value: Value, values: dict[str, Any]) -> str:
 
 def _term(condition: Condition, names: dict[str, str], values: dict[str, Any]) -> str:
     name = _name(condition.attribute, names)
+    if condition.operator.startswith(_OR_ABSENT):
+        present = replace(condition, operator=condition.operator.removeprefix(_OR_ABSENT))
+        return f"(attribute_not_exists({name}) OR {_term(present, names, values)})"
     match condition.operator:
         case "absent":
             return f"attribute_not_exists({name})"
         case "present":
             return f"attribute_exists({name})"
-        case "not":
-            return f"(attribute_not_exists({name}) OR {name} <> {_value(condition.value, values)})"
         case "in":
             return f"{name} IN ({', '.join(_value(value, values) for value in condition.value)})"
     return f"{name} {condition.operator} {_value(condition.value, values)}"

@@ -1,6 +1,7 @@
 """Owns accounts: their names, the balance items of the guarded ones, and what may change a balance."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,8 +21,11 @@ _CURRENCY = "(?P<currency>[A-Z]{3})"
 _NAMES = {
     Kind.WALLET: re.compile(f"(?P<subject>wal_{ids.ID_PATTERN})"),
     Kind.MERCHANT_PENDING: re.compile(f"(?P<subject>mer_{ids.ID_PATTERN}):{_CURRENCY}"),
+    Kind.MERCHANT_AVAILABLE: re.compile(f"(?P<subject>mer_{ids.ID_PATTERN}):{_CURRENCY}"),
+    Kind.FEES: re.compile(_CURRENCY),
     Kind.ACQUIRER_RECEIVABLE: re.compile(_CURRENCY),
     Kind.BANK: re.compile(_CURRENCY),
+    Kind.BANK_IN_TRANSIT: re.compile(_CURRENCY),
 }
 """What follows the kind in an account's name."""
 
@@ -101,6 +105,16 @@ def merchant_pending(merchant_id: str, currency: str) -> Account:
     return Account(Kind.MERCHANT_PENDING, merchant_id, currency)
 
 
+def merchant_available(merchant_id: str, currency: str) -> Account:
+    """What was settled for a merchant, and can be paid out; made by its first credit."""
+    return Account(Kind.MERCHANT_AVAILABLE, merchant_id, currency)
+
+
+def fees(currency: str) -> Account:
+    """What the platform has earned with settled payments."""
+    return Account(Kind.FEES, None, currency)
+
+
 def acquirer_receivable(currency: str) -> Account:
     """What was charged to cards and the acquirer owes: negative until it pays."""
     return Account(Kind.ACQUIRER_RECEIVABLE, None, currency)
@@ -109,6 +123,11 @@ def acquirer_receivable(currency: str) -> Account:
 def bank(currency: str) -> Account:
     """The platform's own bank account: negative by what came in from outside."""
     return Account(Kind.BANK, None, currency)
+
+
+def bank_in_transit(currency: str) -> Account:
+    """What the platform's bank is paying out, and may still return."""
+    return Account(Kind.BANK_IN_TRANSIT, None, currency)
 
 
 def parse(name: str) -> Account | None:
@@ -139,6 +158,12 @@ def read(account: Account) -> Balance | None:
     """The balance of a guarded account as of now."""
     item = store.get(TABLE, account.key)
     return Balance.model_validate(item) if item else None
+
+
+def read_many(wanted: Iterable[Account]) -> list[Balance | None]:
+    """The balances of distinct guarded accounts as of now, in order; None for one that nobody opened."""
+    items = store.get_many((TABLE, account.key) for account in wanted)
+    return [Balance.model_validate(item) if item else None for item in items]
 
 
 def open_account(account: Account, currency: str, holder: str) -> Write:

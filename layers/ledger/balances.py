@@ -2,7 +2,7 @@
 
 from chassis.attributes import Item
 from chassis.errors import Conflict, InsufficientFunds, NotFound, Problem
-from chassis.writes import Condition, Write, at_least, at_most, equals, update
+from chassis.writes import Condition, Write, absent_or, at_least, at_most, equals, one_of, update, upsert
 from ledger.accounts import (
     TABLE,
     Account,
@@ -11,8 +11,11 @@ from ledger.accounts import (
     Balance,
     BalanceLimit,
     CurrencyMismatch,
+    Status,
+    unused,
 )
 from ledger.money import MAX_BALANCE
+from ledger.reasons import Kind
 
 
 def debit(account: Account, amount: int, currency: str, holder: str | None) -> Write:
@@ -25,15 +28,30 @@ def hold(account: Account, amount: int, currency: str, holder: str | None) -> Wr
     return _spend(account, amount, currency, holder, {"available": -amount, "held": amount})
 
 
-def _spend(account: Account, amount: int, currency: str, holder: str | None, add: dict[str, int]) -> Write:
+def hold_to_empty(account: Account, amount: int, currency: str, holder: str | None) -> Write:
+    """Reserve money that is to leave the system: a closed account may be emptied, a frozen one may not."""
+    reserving = {"available": -amount, "held": amount}
+    return _spend(account, amount, currency, holder, reserving, spendable=("active", "closed"))
+
+
+def _spend(
+    account: Account,
+    amount: int,
+    currency: str,
+    holder: str | None,
+    add: dict[str, int],
+    *,
+    spendable: tuple[Status, ...] = ("active",),
+) -> Write:
     def refused(found: Item | None) -> Problem:
-        return _common_refusal(account, found, currency, holder) or _debit_refusal(account, found)
+        refusal = _common_refusal(account, found, currency, holder, closed="closed" in spendable)
+        return refusal or _debit_refusal(account, found)
 
     return update(
         TABLE,
         account.key,
         *_usable(currency, holder),
-        equals("status", "active"),
+        one_of("status", spendable),
         at_least("available", amount),
         refused=refused,
         add=add,
@@ -85,12 +103,17 @@ def require_creditable(
 
 def give_back(account: Account, amount: int, currency: str) -> Write:
     """Credit what an operation accepted earlier owes, whatever became of the account since."""
-    return update(
-        TABLE,
-        account.key,
-        equals("currency", currency),
-        refused=lambda _: Conflict(f"{account} does not hold {currency}"),
-        add={"available": amount},
+
+    def refused(_: Item | None) -> Exception:
+        return Conflict(f"{account} does not hold {currency}")
+
+    holds = equals("currency", currency)
+    if account.kind is not Kind.MERCHANT_AVAILABLE:
+        return update(TABLE, account.key, holds, refused=refused, add={"available": amount})
+    # Nobody opens a merchant's account: it is there with its first credit.
+    opened = unused(currency, holder=str(account.subject)).model_dump(exclude={"available"})
+    return upsert(
+        TABLE, account.key, absent_or(holds), refused=refused, initial=opened, add={"available": amount}
     )
 
 
@@ -104,12 +127,17 @@ def _usable(currency: str, holder: str | None) -> tuple[Condition, ...]:
 
 
 def _common_refusal(
-    account: Account, found: Item | None, currency: str, holder: str | None
+    account: Account, found: Item | None, currency: str, holder: str | None, *, closed: bool = False
 ) -> Problem | None:
-    """What the item, as it stood when the condition failed, says of the refusal: no read is needed."""
+    """What the item, as it stood when the condition failed, says of the refusal: no read is needed.
+
+    `closed` says that a closed account would have done as well.
+    """
+    if found is None and account.kind is Kind.MERCHANT_AVAILABLE:
+        return InsufficientFunds(f"{account} holds nothing yet")
     if found is None or (holder is not None and found["holder"] != holder):
         return NotFound(f"there is no {account.kind} {account.subject}")
-    if found["status"] == "closed":
+    if found["status"] == "closed" and not closed:
         return AccountClosed(f"{account.subject} is closed")
     if found["currency"] != currency:
         message = f"{account.subject} holds {found['currency']}, not {currency}"

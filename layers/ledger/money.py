@@ -7,6 +7,8 @@ from typing_extensions import TypeAliasType
 
 MAX_AMOUNT = 10**12
 """The largest amount of one operation, in minor units."""
+MAX_POSTING = 10**18
+"""The largest movement: a settlement adds up many operations."""
 MAX_BALANCE = 10**15
 """No account may be credited beyond this."""
 

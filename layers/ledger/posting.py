@@ -6,7 +6,7 @@ from chassis import ids, paging
 from chassis.writes import Write
 from ledger import balances, journal
 from ledger.accounts import Account
-from ledger.money import MAX_AMOUNT
+from ledger.money import MAX_POSTING
 from ledger.reasons import PERMITTED, UNCONDITIONAL, Reason
 
 SPREAD = 16
@@ -39,7 +39,7 @@ class Posting:
         """Refuse a movement that the allowlist does not know: a defect of ours, never a caller's."""
         if (self.source.kind, self.target.kind) not in PERMITTED[self.reason]:
             raise ValueError(f"{self.reason} moves no money from {self.source.kind} to {self.target.kind}")
-        if not 1 <= self.amount <= MAX_AMOUNT:
+        if not 1 <= self.amount <= MAX_POSTING:
             raise ValueError(f"{self.amount} is not an amount")
         if self.source == self.target:
             raise ValueError("a posting has two accounts")

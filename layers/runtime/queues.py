@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def staff(crew: Crew, services: Sequence[Service]) -> None:
         for source in (source for service in services for source in service.queues):
-            for _ in range(options.concurrency):
+            for _ in range(min(options.concurrency, source.concurrency or options.concurrency)):
                 crew.start(source.queue, Poller(source, crew, options.wait_seconds).run)
 
     return workers.run(options.services, staff)

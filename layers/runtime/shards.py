@@ -17,6 +17,8 @@ from runtime.workers import Crew
 
 POLL_SECONDS = 0.25
 """Between two looks at a shard that had nothing new; Lambda looks four times a second too."""
+IDLE_POLL_SECONDS = 1.0
+"""At most between two looks at one that had nothing new again and again: a laptop has other things to do."""
 BACKOFF_BASE_SECONDS = 0.1
 BACKOFF_CAP_SECONDS = 60.0
 RETRY_SECONDS = 1.0
@@ -101,14 +103,17 @@ class ShardReader:
         return str(streams.get_shard_iterator(**where, ShardIteratorType="TRIM_HORIZON")["ShardIterator"])
 
     def _read(self, iterator: str | None) -> None:
+        pause = POLL_SECONDS
         while iterator and not self._halt.is_set():
             batch, iterator = self._gather(iterator)
             if batch:
+                pause = POLL_SECONDS
                 self._deliver(batch)
             elif self._crew.stopping.is_set():
                 return
             else:
-                self._crew.stopping.wait(POLL_SECONDS)
+                self._crew.stopping.wait(pause)
+                pause = min(IDLE_POLL_SECONDS, 2 * pause)
         if iterator is None and not self._halt.is_set():
             self._checkpoints.finish(self._shard.key)
 
@@ -156,11 +161,16 @@ class ShardReader:
         """Call the handler; returns how many changes, from the first on, it has handled."""
         known = [_number(record) for record in records]
         try:
-            answer = self._source.invoke({"Records": [self._shown(record) for record in records]}, None)
+            answer = self._source.invoke(self._event(records), None)
         except Exception:  # noqa: BLE001 - the service has logged it
             return 0
         failed = workers.failed_ids(answer, known)
         return min((known.index(number) for number in failed), default=len(known))
+
+    def _event(self, records: Sequence[Record]) -> dict[str, Any]:
+        event: dict[str, Any] = {"Records": [self._shown(record) for record in records]}
+        # As under a tumbling window, but that no window ever ends.
+        return event | ({"shardId": self._shard.key} if self._source.tells_shards else {})
 
     def _shown(self, record: Record) -> dict[str, Any]:
         """A record as Lambda is given it (Lambda Developer Guide, "Using Lambda with Amazon DynamoDB")."""

@@ -186,6 +186,7 @@ def test_each_minutes_tick_releases_what_is_due(shop: Shop, monkeypatch: pytest.
     wallet = shop.wallet(200)
     ticker = Ticker([app.service])
     authorize(shop, wallet, "1")
+    days_later(monkeypatch, 31)
     ticker.tick()
     assert statuses(shop, "1") == ["authorized"]
     days_later(monkeypatch, 40)
@@ -197,5 +198,6 @@ def test_each_minutes_tick_releases_what_is_due(shop: Shop, monkeypatch: pytest.
         fail_for(failing, "2", Unavailable())
         ticker.tick()
     assert statuses(shop, "2") == ["authorized"]
+    days_later(monkeypatch, 51)
     ticker.tick()
     assert statuses(shop, "2") == ["canceled"]

@@ -22,6 +22,8 @@ WALLET = "wal_" + "a" * 24
 MERCHANT = Merchant(
     id="mer_" + "a" * 24,
     status="active",
+    cut_off="00:00",
+    settlement_delay_days=2,
     fees={"GBP": FeePlan(basis_points=150, fixed=20), "JPY": FeePlan(basis_points=300, fixed=0)},
 )
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)

@@ -48,7 +48,9 @@ def nothing() -> None:
 def waiting(engine: System) -> StoredPayment:
     """A card payment whose answer was lost long ago."""
     plan = FeePlan(basis_points=150, fixed=20)
-    merchant = Merchant(id=ids.random("mer"), status="active", fees={"GBP": plan})
+    merchant = Merchant(
+        id=ids.random("mer"), status="active", cut_off="00:00", settlement_delay_days=2, fees={"GBP": plan}
+    )
     order = NewPayment.model_validate({"amount": 1000, "currency": "GBP", "source": {"card": CARD}})
     intent = Intent(merchant.id, "POST /v1/payments/1", "k", "f")
     asked = pending.to_authorize(

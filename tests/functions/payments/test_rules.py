@@ -27,7 +27,13 @@ from ledger.posting import entries, post
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 LATER = AT + timedelta(hours=1)
 EXPIRED = AT + timedelta(days=AUTHORIZATION_DAYS)
-MERCHANT = Merchant(id="mer_" + "a" * 24, status="active", fees={"GBP": FeePlan(basis_points=150, fixed=20)})
+MERCHANT = Merchant(
+    id="mer_" + "a" * 24,
+    status="active",
+    cut_off="00:00",
+    settlement_delay_days=2,
+    fees={"GBP": FeePlan(basis_points=150, fixed=20)},
+)
 
 
 def asked(capture: str = "manual", amount: int = 1000) -> StoredPayment:

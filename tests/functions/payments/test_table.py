@@ -20,7 +20,13 @@ AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
 
 def payment(order_id: str, wallet: str = "a", merchant_id: str = MERCHANT) -> StoredPayment:
-    merchant = Merchant(id=merchant_id, status="active", fees={"GBP": FeePlan(basis_points=0, fixed=0)})
+    merchant = Merchant(
+        id=merchant_id,
+        status="active",
+        cut_off="00:00",
+        settlement_delay_days=2,
+        fees={"GBP": FeePlan(basis_points=0, fixed=0)},
+    )
     order = NewPayment(amount=1, currency="GBP", source=WalletSource(wallet="wal_" + wallet * 24))
     intent = Intent(principal=merchant.id, operation="POST", key=None, fingerprint="this")
     return model.succeeded(model.attempt(None, merchant, order_id, order, intent=intent, at=AT), AT)

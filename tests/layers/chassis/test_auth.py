@@ -47,7 +47,13 @@ def wait(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 def new_merchant(status: str = "active") -> str:
     merchant_id = ids.random("mer")
-    item: Item = {"id": merchant_id, "status": status, "fees": {"GBP": {"basis_points": 1, "fixed": 2}}}
+    item: Item = {
+        "id": merchant_id,
+        "status": status,
+        "fees": {"GBP": {"basis_points": 1, "fixed": 2}},
+        "cut_off": "00:00",
+        "settlement_delay_days": 2,
+    }
     store.commit(put(auth.TABLE, auth.merchant_key(merchant_id), item, ABSENT, refused=Exists))
     return merchant_id
 
@@ -99,7 +105,9 @@ def test_a_live_key_makes_its_merchant_the_principal() -> None:
     merchant_id = new_merchant()
     principal, meter = sign_in(new_key(merchant_id)[0])
     plan = {"GBP": FeePlan(basis_points=1, fixed=2)}
-    assert principal == Principal(False, Merchant(id=merchant_id, status="active", fees=plan))
+    assert principal == Principal(
+        False, Merchant(id=merchant_id, status="active", cut_off="00:00", settlement_delay_days=2, fees=plan)
+    )
     assert (principal.id, principal.only_holder) == (merchant_id, merchant_id)
     assert principal.owns(merchant_id)
     assert not principal.owns(new_merchant())
@@ -224,7 +232,9 @@ def test_a_suspended_merchant_reads_and_does_not_act(engine: System, wait: Calla
 
 
 def test_access_is_what_an_operation_says() -> None:
-    merchant = Merchant(id=str(uuid.uuid4()), status="active", fees={})
+    merchant = Merchant(
+        id=str(uuid.uuid4()), status="active", cut_off="00:00", settlement_delay_days=2, fees={}
+    )
     platform, acting = Principal(True), Principal(True, merchant)
     require(platform, Access.PLATFORM, changes=True)
     require(acting, Access.PLATFORM, changes=True)

@@ -1,7 +1,7 @@
 """Messages: packed by count and bytes, sent again where the queue refused, delayed, with ids that stay."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +9,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from pydantic import BaseModel
 
 from chassis import aws, clock, observe
+from chassis import events as chassis_events
+from chassis.config import settings
 from chassis.errors import Unavailable
-from chassis.events import BATCH_BYTES, Message, event_id, send
+from chassis.events import BATCH_BYTES, SENT_AT_ONCE, Event, Message, event_id, send, send_as_found, told
 from tests.layers.runtime.workshop import new_queue, receive, waiting
 
 Answer = Callable[[list[dict[str, Any]]], dict[str, Any]]
@@ -159,3 +161,42 @@ def test_an_event_has_the_same_id_however_often_it_is_told() -> None:
     }
     assert told.startswith("evt_")
     assert len(others | {told}) == 5
+
+
+def test_a_long_search_is_sent_some_at_a_time(install: Install) -> None:
+    queues = install(FakeQueues())
+
+    def search() -> Iterator[Message]:
+        yield from messages(SENT_AT_ONCE)
+        # What was found before is under way already, should the rest of the search be cut short.
+        assert len(queues.batches) == SENT_AT_ONCE / 10
+        yield from messages(1)
+
+    assert send_as_found(search()) == SENT_AT_ONCE + 1
+    assert len(queues.batches) == SENT_AT_ONCE / 10 + 1
+
+
+@pytest.mark.parametrize(
+    ("subscriptions", "queues"),
+    [
+        ({}, []),
+        ({"note.made": ["a"]}, ["a"]),
+        ({"note.made": ["a"], "note.*": ["b", "a"], "*": ["c"]}, ["a", "b", "c"]),
+        ({"note": ["a"], "note.lost": ["b"], "other.*": ["c"]}, []),
+    ],
+)
+def test_an_event_is_told_once_to_every_queue_that_subscribes(
+    engine: object,
+    monkeypatch: pytest.MonkeyPatch,
+    subscriptions: dict[str, list[str]],
+    queues: list[str],
+) -> None:
+    chosen = settings().model_copy(update={"subscriptions": subscriptions})
+    monkeypatch.setattr(chassis_events, "settings", lambda: chosen)
+    event = Event(
+        id="evt_1", type="note.made", created_at="now", principal="mer_1", sequence=1, data=Note(text="hi")
+    )
+    sent = told(event)
+    assert [message.queue for message in sent] == queues
+    # What the resource shows is told, whatever its type.
+    assert all(json.loads(message.body.model_dump_json())["data"] == {"text": "hi"} for message in sent)

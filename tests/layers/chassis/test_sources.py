@@ -19,6 +19,10 @@ class Order(BaseModel):
     amount: int
 
 
+class Refund(BaseModel):
+    refund: str
+
+
 @pytest.fixture
 def service() -> Service:
     # A name of its own, because a service's logger keeps the stdout of the test that first used it.
@@ -191,3 +195,60 @@ def test_a_schedule_leaves_a_line(service: Service, capsys: pytest.CaptureFixtur
     logged = line(capsys)
     assert (logged["operation"], logged["status"], logged["outcome"]) == ("schedule sweep", 200, "ok")
     assert logged["request_id"] == "e1"
+
+
+def test_a_consumer_of_whole_batches_names_what_failed_by_position(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken: list[list[str]] = []
+
+    @service.queue("take", queue="orders", batch_size=10_000, window_seconds=2, concurrency=2)
+    def take(orders: Sequence[Order]) -> dict[int, Exception]:
+        taken.append([order.id for order in orders])
+        return {at: KeyError("secret") for at, order in enumerate(orders) if order.amount < 0}
+
+    bodies = ('{"id":"a","amount":1}', "poison", '{"id":"b","amount":-1}', '{"id":"c","amount":2}')
+    answer = take(queue_event(*bodies), None)
+
+    assert taken == [["a", "b", "c"]]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m1"}, {"itemIdentifier": "m2"}]}
+    assert [failure["error"] for failure in line(capsys)["failures"]] == ["ValidationError", "KeyError"]
+    assert service.queues[0].concurrency == 2
+    assert take(queue_event("poison"), None) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    assert len(taken) == 1
+
+
+def test_a_consumer_takes_any_type_that_can_be_read(service: Service) -> None:
+    taken: list[object] = []
+
+    @service.queue("take", queue="orders")
+    def take(order: Order | Refund) -> None:
+        taken.append(order)
+
+    take(queue_event('{"id":"a","amount":1}', '{"refund":"b"}'), None)
+    assert taken == [Order(id="a", amount=1), Refund(refund="b")]
+
+
+def test_changes_name_their_shard_where_the_event_does(service: Service, sent: list[Message]) -> None:
+    seen: list[str | None] = []
+
+    @service.stream("tell", table="orders", tells_shards=True)
+    def tell(changes: Sequence[Change]) -> None:
+        seen.extend(change.shard for change in changes)
+
+    assert tell(stream_event(change(1)), None) == {"batchItemFailures": []}
+    # Under a tumbling window Lambda names the shard, and wants a state back.
+    windowed = {**stream_event(change(2)), "shardId": "shard-1", "window": {}, "state": {}}
+    assert tell(windowed, None) == {"batchItemFailures": [], "state": {}}
+    assert tell({**windowed, "Records": []}, None) == {"batchItemFailures": [], "state": {}}
+    assert seen == [None, "shard-1"]
+    assert service.streams[0].tells_shards
+
+
+def test_a_schedule_of_no_rate_runs_when_it_is_asked(service: Service) -> None:
+    @service.schedule("mend", every_minutes=None)
+    def mend() -> int:
+        return 3
+
+    assert service.schedules[0].every_minutes is None
+    assert mend({}, None) == {"done": 3}

@@ -1,22 +1,25 @@
 """A write is a value: its request names every attribute by a placeholder, and its price is known before."""
 
+import uuid
 from typing import Any
 
 import pytest
 
-from chassis import writes
+from chassis import store, writes
 from chassis.attributes import Item
 from chassis.writes import (
     ABSENT,
     Condition,
     Exists,
     Write,
+    absent_or,
     at_least,
     at_most,
     equals,
     put,
     replace_version,
     update,
+    upsert,
 )
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -112,3 +115,26 @@ def test_a_record_that_exists_says_what_it_is(item: dict[str, Any] | None) -> No
             Exists(item)
     else:
         assert Exists(item).item == item
+
+
+def test_an_upsert_makes_an_item_or_adds_to_one(engine: object) -> None:
+    key = {"pk": f"upsert-{uuid.uuid4()}", "sk": "x"}
+
+    def add(amount: int, status: str) -> Write:
+        return upsert(
+            "ledger",
+            key,
+            absent_or(equals("status", "open")),
+            refused=Exists,
+            initial={"status": status, "kind": "first"},
+            add={"n": amount},
+        )
+
+    store.commit(add(2, "open"))
+    store.commit(add(3, "ignored"))
+    assert store.get("ledger", key) == {**key, "status": "open", "kind": "first", "n": 5, "version": 2}
+
+    store.commit(update("ledger", key, refused=Exists, assign={"status": "closed"}))
+    with pytest.raises(Exists) as refused:
+        store.commit(add(1, "open"))
+    assert refused.value.item["n"] == 5

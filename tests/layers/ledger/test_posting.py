@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from chassis import ids, store
 from chassis.errors import Conflict, InsufficientFunds, NotFound, Problem
 from chassis.paging import PageQuery
-from ledger import accounts, journal
+from ledger import accounts, balances, journal
 from ledger.accounts import Account, BalanceLimit, CurrencyMismatch
-from ledger.money import MAX_AMOUNT, MAX_BALANCE
+from ledger.money import MAX_AMOUNT, MAX_BALANCE, MAX_POSTING
 from ledger.posting import SPREAD, Posting, entries, post
-from ledger.reasons import UNCONDITIONAL, Reason
+from ledger.reasons import PERMITTED, UNCONDITIONAL, Kind, Reason
 
 WALLET, OTHER = (accounts.wallet(f"wal_{letter * 24}") for letter in "ab")
 SHOP = "mer_" + "s" * 24
@@ -42,9 +42,9 @@ def keys(movement: Posting) -> list[tuple[str, tuple[str, ...]]]:
     return [(write.table, tuple(write.key.values())) for write in post(movement)]
 
 
-@pytest.mark.parametrize("amount", [0, -1, MAX_AMOUNT + 1])
+@pytest.mark.parametrize("amount", [0, -1, MAX_POSTING + 1])
 def test_a_posting_moves_a_positive_bounded_amount(amount: int) -> None:
-    assert payment(WALLET, amount=MAX_AMOUNT).amount == MAX_AMOUNT
+    assert payment(WALLET, amount=MAX_POSTING).amount == MAX_POSTING
     with pytest.raises(ValueError, match="is not an amount"):
         payment(WALLET, amount=amount)
 
@@ -125,8 +125,9 @@ AMOUNTS = st.integers(1, 60) | st.sampled_from([1, MAX_AMOUNT])
 CURRENCIES = st.sampled_from(["GBP", "GBP", "GBP", "EUR"])
 HOLDERS = st.sampled_from([None, "mer_a", "mer_a", "mer_b"])
 PLACES = st.integers(0, 4)
+OF_WALLETS = [reason for reason, kinds in PERMITTED.items() if any(Kind.WALLET in pair for pair in kinds)]
 MOVES = st.tuples(
-    st.sampled_from([Reason.DEPOSIT, *Reason]), PLACES, PLACES, AMOUNTS, CURRENCIES, HOLDERS
+    st.sampled_from([Reason.DEPOSIT, *OF_WALLETS]), PLACES, PLACES, AMOUNTS, CURRENCIES, HOLDERS
 ).filter(lambda move: move[0] is not Reason.TRANSFER or move[1] != move[2])
 
 
@@ -139,6 +140,8 @@ def movement_of(move: tuple[Reason, int, int, int, str, str | None], wallets: li
         Reason.PAYMENT: (mine, accounts.merchant_pending(SHOP, currency)),
         Reason.REFUND: (accounts.merchant_pending(SHOP, currency), mine),
         Reason.TOPUP: (accounts.acquirer_receivable(currency), mine),
+        Reason.PAYOUT: (mine, accounts.bank_in_transit(currency)),
+        Reason.PAYOUT_RETURN: (accounts.bank(currency), mine),
     }
     return posting(reason, *sides[reason], amount=amount, currency=currency, holder=holder)
 
@@ -238,6 +241,49 @@ def test_every_refusal_leaves_the_books_as_they_were(engine: object) -> None:
     apply(transfer, wallets)
     assert [wallet.balance for wallet in wallets] == [30, 20, 0, 0, 0]
     check(wallets)
+
+
+def test_a_merchant_s_account_is_there_with_its_first_credit_and_can_be_spent() -> None:
+    merchant = ids.random("mer")
+    pending, mine = (of(merchant, "GBP") for of in (accounts.merchant_pending, accounts.merchant_available))
+    paid = posting(Reason.PAYOUT, mine, accounts.bank_in_transit("GBP"), amount=70)
+    with pytest.raises(InsufficientFunds):
+        store.commit(*post(paid))
+    assert accounts.read(mine) is None
+
+    for number in range(2):
+        settled = posting(Reason.SETTLEMENT, pending, mine, amount=50)
+        store.commit(*post(replace(settled, operation=f"{merchant} {number}")))
+    balance = accounts.read(mine)
+    assert balance
+    assert (balance.available, balance.held, balance.status) == (100, 0, "active")
+    assert (balance.holder, balance.currency) == (merchant, "GBP")
+
+    store.commit(balances.hold_to_empty(mine, 70, "GBP", merchant))
+    with pytest.raises(InsufficientFunds):
+        store.commit(balances.hold_to_empty(mine, 31, "GBP", merchant))
+    store.commit(*post(replace(paid, operation=merchant, from_hold=70)))
+    balance = accounts.read(mine)
+    assert balance
+    assert (balance.available, balance.held) == (30, 0)
+
+
+@pytest.mark.parametrize(("status", "refusal"), [("closed", None), ("frozen", accounts.AccountFrozen)])
+def test_what_leaves_the_system_may_empty_a_closed_account_but_not_a_frozen_one(
+    status: str, refusal: type[Exception] | None
+) -> None:
+    wallet = accounts.wallet(ids.random("wal"))
+    store.commit(accounts.open_account(wallet, "GBP", "mer_a"))
+    store.commit((accounts.freeze if status == "frozen" else accounts.close)(wallet, None))
+    store.commit(*post(posting(Reason.REFUND, accounts.merchant_pending(SHOP, "GBP"), wallet, amount=50)))
+    emptied = balances.hold_to_empty(wallet, 50, "GBP", None)
+    if refusal:
+        with pytest.raises(refusal):
+            store.commit(emptied)
+    else:
+        store.commit(emptied)
+        with pytest.raises(InsufficientFunds):
+            store.commit(emptied)
 
 
 def test_between_unguarded_accounts_one_entry_stands_apart_from_every_hot_partition() -> None:

@@ -3,8 +3,6 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,10 +13,12 @@ import httpx
 import pytest
 
 from chassis import ids
+from chassis.config import settings
 from local import process
 from local.ports import answers, free_port
 from local.process import Logs
 from local.system import System
+from runtime import http
 
 Exchange = Callable[[bytes], bytes]
 
@@ -78,17 +78,22 @@ def test_a_served_braced_segment_is_no_internal_error(system: System, exchange: 
 
 
 @pytest.mark.parametrize("missing", ["TAEL_PLATFORM_KEY", "TAEL_PEPPERS"])
-def test_a_bad_environment_ends_it_with_one_sentence(missing: str) -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TAEL_")}
+def test_a_bad_environment_ends_it_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    for name in [name for name in os.environ if name.startswith("TAEL_")]:
+        monkeypatch.delenv(name)
     good = {"TAEL_PLATFORM_KEY": "k" * 32, "TAEL_PEPPERS": "1:" + "00" * 16}
     del good[missing]
-    command = [sys.executable, "-m", "runtime.http", "functions.wallets.app", "--port", str(free_port())]
-    ended = subprocess.run(
-        command, env=environment | good, capture_output=True, text=True, timeout=30, check=False
-    )
-    assert ended.returncode == 2
-    assert ended.stderr == f"runtime.http cannot start: {missing}: Field required\n"
-    assert ended.stdout == ""
+    for name, value in good.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    try:
+        assert http.main(["functions.wallets.app", "--port", str(free_port())]) == 2
+    finally:
+        settings.cache_clear()
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"runtime.http cannot start: {missing}: Field required\n")
 
 
 def test_two_workers_serve_until_they_are_asked_to_stop(engine: System, tmp_path: Path) -> None:

@@ -42,11 +42,12 @@ class Told(BaseModel):
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "BACKOFF_BASE_SECONDS", 0.001)
     monkeypatch.setattr(shards, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(shards, "IDLE_POLL_SECONDS", 0.01)
     monkeypatch.setattr(shards, "RETRY_SECONDS", 0.01)
 
 
 def source_of(
-    table: str, publish: Callable[[Sequence[Change]], Iterable[Message] | None], **options: int
+    table: str, publish: Callable[[Sequence[Change]], Iterable[Message] | None], **options: Any
 ) -> StreamSource:
     service = Service("test", "Follows.")
     service.stream(unique("follow"), table=table, **options)(publish)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("engine")
 
 
 def source_of(
-    table: str, publish: Callable[[Sequence[Change]], Iterable[Message] | None], **options: int
+    table: str, publish: Callable[[Sequence[Change]], Iterable[Message] | None], **options: Any
 ) -> StreamSource:
     service = Service("test", "Follows.")
     service.stream(unique("follow"), table=table, **options)(publish)

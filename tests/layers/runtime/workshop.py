@@ -29,7 +29,7 @@ def unique(name: str) -> str:
 
 def new_queue(visibility_seconds: int = 1, max_receives: int = 2) -> Queue:
     """A queue of a test's own with a short visibility timeout, and its dead-letter queue."""
-    queue = Queue(unique("probe"), "a.test", visibility_seconds, max_receives)
+    queue = Queue(unique("probe"), "a.test", visibility_seconds=visibility_seconds, max_receives=max_receives)
     provision(tables=(), queues=(queue,), streams=())
     return queue
 
@@ -89,7 +89,8 @@ def await_until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "the condition never came"
-        time.sleep(0.01)
+        # Most conditions are questions to the engine, which has better things to do.
+        time.sleep(0.05)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Pays out: a merchant's balance, or a wallet, to a bank account."""

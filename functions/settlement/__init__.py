@@ -1,0 +1,1 @@
+"""Gathers captured payments into settlements, and makes their money available."""

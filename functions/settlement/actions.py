@@ -1,0 +1,196 @@
+"""What settlement does: count what was captured, close, release, and show; each step is one commit."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from chassis import clock, store
+from chassis.auth import Principal
+from chassis.errors import Conflict, NotFound
+from chassis.paging import Page, PageQuery
+from chassis.writes import Exists
+from functions.settlement import model, postings, table
+from functions.settlement.records import Line, StoredSettlement
+from functions.settlement.shapes import (
+    CurrencyPosition,
+    Position,
+    Settlement,
+    SettlementEvent,
+    SettlementLine,
+    SettlementQuery,
+)
+from ledger import accounts
+from ledger.posting import post
+
+RACES = 20
+"""How often others may be faster before a step is given up, and taken again later."""
+SWEEP_SECONDS = 20.0
+"""After which a run of the schedule leaves the rest to the next one; less than a function's timeout."""
+CSV_LINES = 30_000
+"""More would not fit into the 6 MB that Lambda lets a function answer with."""
+CSV_CARRIED = "carried_over"
+
+
+class Busy(Exception):
+    """Others were faster again and again: this step is taken again later."""
+
+
+class TooLarge(Conflict):
+    """The settlement has more lines than one answer holds: its payments can be read page by page."""
+
+    code = "settlement_too_large"
+    title = "Settlement too large"
+
+
+def collect(events: Sequence[SettlementEvent]) -> dict[int, Exception]:
+    """Count what was captured and refunded, each event once however often it comes.
+
+    Returns the failures by position. An event fails together with those of the same commit, and no others.
+    """
+    lines = [model.line_of(event) for event in events]
+    failed: dict[str, Exception] = {}
+    for group in model.by_settlement(lines):
+        for some in _parts(group):
+            try:
+                _count(some)
+            except Exception as error:  # noqa: BLE001 - whatever it is, these events alone are delivered again
+                failed |= dict.fromkeys((line.event_id for line in some), error)
+    return {at: failed[line.event_id] for at, line in enumerate(lines) if line.event_id in failed}
+
+
+def _parts(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    remaining = iter(lines)
+    while part := list(islice(remaining, table.LINES)):
+        yield part
+
+
+def _count(lines: Sequence[Line]) -> None:
+    """Count lines of one window, in its own settlement, or in a later one when that is closed already."""
+    at = clock.now()
+    window = lines[0].window
+    # What was counted before is nearly always seen by the cheaper read; if not, the commit is refused.
+    left = table.not_counted(lines, as_of_now=False)
+    for _ in range(RACES):
+        if not left:
+            return
+        try:
+            store.commit(*table.count(model.opened(left[0], window), left, at))
+        except table.Closed:
+            window = model.following(window, at)
+        except table.Counted:
+            left = table.not_counted(left, as_of_now=True)
+        else:
+            return
+    raise Busy
+
+
+def settle() -> int:
+    """Close the settlements whose day is over, and release those whose delay is; returns how many of both.
+
+    One that cannot be does not keep the others from it: what it failed with is raised in the end.
+    """
+    at = clock.now()
+    until = clock.monotonic() + SWEEP_SECONDS
+    steps = (
+        (table.due_to_close(model.closes_before(at)), _close),
+        (table.due_to_release(clock.timestamp(at)), _release),
+    )
+    done = 0
+    failures: list[Exception] = []
+    for due, step in steps:
+        for settlement in due:
+            if clock.monotonic() > until:
+                break
+            try:
+                step(settlement)
+                done += 1
+            except Exception as failure:  # noqa: BLE001 - whatever is wrong with one, the others are due too
+                failures.append(failure)
+    if failures:
+        raise failures[0]
+    return done
+
+
+def _close(settlement: StoredSettlement) -> None:
+    """Take no more lines, and settle what the last one lacked: one commit with what is carried over."""
+    for _ in range(RACES):
+        if settlement.status != "open":
+            return
+        carry = table.carry(settlement.merchant_id, settlement.currency)
+        closed, left = model.closed(settlement, carry, clock.now())
+        try:
+            store.commit(table.save(closed), table.save_carry(settlement.merchant_id, left))
+        except Exists as existing:
+            settlement = table.parsed(existing.item)
+        except table.CarryMoved:
+            continue
+        else:
+            return
+    raise Busy
+
+
+def _release(settlement: StoredSettlement) -> None:
+    """Make the net available and earn the fees: one commit with the journal entries of both."""
+    released = model.released(settlement, clock.now())
+    movements = (write for movement in postings.of_release(released) for write in post(movement))
+    try:
+        store.commit(table.save(released), *movements)
+    except Exists:
+        return  # another run was faster: a closed settlement changes in no other way
+
+
+def list_settlements(principal: Principal, query: SettlementQuery) -> Page[Settlement]:
+    """The merchant's settlements, newest first."""
+    return table.settlements_of(principal.acting_merchant.id, query)
+
+
+def get_settlement(principal: Principal, settlement_id: str) -> Settlement:
+    """One of the merchant's settlements."""
+    return _existing(principal, settlement_id).shown()
+
+
+def list_lines(principal: Principal, settlement_id: str, query: PageQuery) -> Page[SettlementLine]:
+    """What one of the merchant's settlements has counted."""
+    return table.lines_of(_existing(principal, settlement_id).id, query)
+
+
+def settlement_csv(principal: Principal, settlement_id: str) -> str:
+    """All of one settlement as CSV: the column `net` adds up to its net. Raises TooLarge."""
+    settlement = _existing(principal, settlement_id)
+    count = settlement.payments + settlement.refunds
+    if count > CSV_LINES:
+        raise TooLarge(f"{settlement_id} has {count} lines: read them from its payments, page by page")
+    text = io.StringIO()
+    rows = csv.DictWriter(text, ["settlement", *SettlementLine.model_fields])
+    rows.writeheader()
+    for line in table.all_lines(settlement_id):
+        rows.writerow({"settlement": settlement_id, **line.model_dump()})
+    if settlement.carried_in:
+        carried = {"type": CSV_CARRIED, "net": settlement.carried_in, "currency": settlement.currency}
+        rows.writerow({"settlement": settlement_id, **carried, "window": settlement.window})
+    return text.getvalue()
+
+
+def _existing(principal: Principal, settlement_id: str) -> StoredSettlement:
+    settlement = table.settlement(settlement_id)
+    if settlement is None or settlement.merchant_id != principal.acting_merchant.id:
+        raise NotFound(f"there is no settlement {settlement_id}")
+    return settlement
+
+
+def get_position(principal: Principal) -> Position:
+    """What is pending and what is available, in each currency that the merchant has fees or money in."""
+    merchant = principal.acting_merchant
+    pending = dict.fromkeys(merchant.fees, 0)
+    for carry in table.carries(merchant.id):
+        pending[carry.currency] = pending.get(carry.currency, 0) + carry.amount
+    for settlement in table.unreleased(merchant.id):
+        pending[settlement.currency] = pending.get(settlement.currency, 0) + settlement.pending
+    available = accounts.read_many(accounts.merchant_available(merchant.id, currency) for currency in pending)
+    return Position(
+        data=[
+            CurrencyPosition(currency=currency, pending=amount, available=balance.available if balance else 0)
+            for (currency, amount), balance in sorted(zip(pending.items(), available, strict=True))
+        ]
+    )
