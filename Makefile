@@ -6,7 +6,7 @@ LOCKS := infra/requirements
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check lint format types imports audit lock clean
+.PHONY: help setup demo up test bench check lint format types imports audit lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -31,6 +31,9 @@ up: $(READY) ## serve the API on this machine until Ctrl-C
 
 test: $(READY) ## run the whole test suite
 	$(BIN)/pytest $(ARGS)
+
+bench: $(READY) ## measure settlement at volume: 20,000 payments over 50 merchants, and on one
+	$(BIN)/python -m tests.benchmarks.settlement $(ARGS)
 
 # Every check runs even after one has failed, and any failure fails the target.
 check: $(READY) ## run every other check: lint, format, types, imports, audit
