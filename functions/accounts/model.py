@@ -1,20 +1,32 @@
-"""The shapes of ledger reads, and the arithmetic of balances and of the trial balance."""
+"""The shapes of ledger reads, and what the figures that were added up say of the ledger."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from chassis.attributes import Item
-from chassis.shapes import Resource
-from ledger import accounts, journal
+from chassis.shapes import Resource, Timestamp
+from functions.accounts.records import Count, Figures, Total
 from ledger.accounts import Account, Balance
-from ledger.journal import Entry
-from ledger.reasons import Kind
+from ledger.reasons import GUARDED, Kind
 
 AccountStatus = Literal["active", "frozen", "closed"]
-Source = Literal["balances", "entries"]
+KindSource = Literal["balances", "entries"]
+Source = Literal["rollup", "journal"]
+
+
+class TrialBalanceQuery(BaseModel):
+    """How to add up the ledger."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Annotated[
+        Source,
+        Field(
+            description="`rollup`: from sums that follow the ledger within seconds. `journal`: anew from "
+            "every item of the ledger; 503 once that takes longer than 20 seconds."
+        ),
+    ] = "rollup"
 
 
 class LedgerAccount(Resource):
@@ -35,7 +47,7 @@ class KindTotal(Resource):
 
     kind: Kind
     balance: int
-    source: Annotated[Source, Field(description="Added up from balance items, or from journal entries.")]
+    source: Annotated[KindSource, Field(description="Added up from balance items, or from journal entries.")]
 
 
 class CurrencyBalance(Resource):
@@ -50,8 +62,20 @@ class TrialBalance(Resource):
     """The ledger added up."""
 
     balanced: bool
+    source: Source
+    rolled_up_until: Annotated[
+        Timestamp | None,
+        Field(description="Of the roll-up: the time of the newest entry that it has counted."),
+    ]
     data: list[CurrencyBalance]
-    entries: Annotated[int, Field(description="How many journal entries were read.")]
+    entries: Annotated[int, Field(description="How many journal entries were counted.")]
+
+
+def unguarded(account: Account, balance: int) -> LedgerAccount:
+    """An unguarded account from what was added up."""
+    return LedgerAccount(
+        account=str(account), kind=account.kind, currency=str(account.currency), balance=balance
+    )
 
 
 def guarded(account: Account, balance: Balance) -> LedgerAccount:
@@ -68,46 +92,23 @@ def guarded(account: Account, balance: Balance) -> LedgerAccount:
     )
 
 
-def movements(entry: Entry) -> Iterator[tuple[Account, int]]:
-    """What an entry means for the unguarded accounts it names.
-
-    A movement between two guarded accounts leaves an entry with each, but one that touches an unguarded
-    account leaves a single entry: adding up all entries counts it once.
-    """
-    for name, signed in ((entry.source, -entry.amount), (entry.target, entry.amount)):
-        account = accounts.parse(name)
-        if account is None:
-            raise ValueError(f"{name} is not an account")
-        if not account.guarded:
-            yield account, signed
-
-
-def balance_from_entries(account: Account, entries: Iterable[Entry]) -> int:
-    """The balance of an unguarded account."""
-    return sum(signed for entry in entries for moved, signed in movements(entry) if moved == account)
+def trial_balance(figures: Figures, source: Source, rolled_up_until: str | None = None) -> TrialBalance:
+    """What the figures say: per currency all kinds, and whether they make zero."""
+    kinds: dict[str, list[KindTotal]] = defaultdict(list)
+    for figure, balance in figures.items():
+        if isinstance(figure, Total):
+            added_up: KindSource = "balances" if figure.kind in GUARDED else "entries"
+            kinds[figure.currency].append(KindTotal(kind=figure.kind, balance=balance, source=added_up))
+    data = [_currency(currency, kinds[currency]) for currency in sorted(kinds)]
+    return TrialBalance(
+        balanced=all(part.total == 0 for part in data),
+        source=source,
+        rolled_up_until=rolled_up_until,
+        data=data,
+        entries=figures.get(Count(), 0),
+    )
 
 
-def trial_balance(items: Iterable[Item]) -> TrialBalance:
-    """Add up ledger items: balance items for guarded accounts, entries for all others."""
-    totals: dict[str, dict[tuple[Kind, Source], int]] = defaultdict(lambda: defaultdict(int))
-    entries = 0
-    for item in items:
-        if journal.is_entry(item):
-            entries += 1
-            entry = Entry.model_validate(item)
-            for account, signed in movements(entry):
-                totals[entry.currency][account.kind, "entries"] += signed
-        else:
-            balance = Balance.model_validate(item)
-            kind = Kind(str(item["pk"]).partition(":")[0])
-            totals[balance.currency][kind, "balances"] += balance.available + balance.held
-    data = [_currency(currency, totals[currency]) for currency in sorted(totals)]
-    return TrialBalance(balanced=all(part.total == 0 for part in data), data=data, entries=entries)
-
-
-def _currency(currency: str, kinds: dict[tuple[Kind, Source], int]) -> CurrencyBalance:
-    parts = [
-        KindTotal(kind=kind, balance=balance, source=source)
-        for (kind, source), balance in sorted(kinds.items())
-    ]
+def _currency(currency: str, kinds: list[KindTotal]) -> CurrencyBalance:
+    parts = sorted(kinds, key=lambda part: part.kind)
     return CurrencyBalance(currency=currency, accounts=parts, total=sum(part.balance for part in parts))

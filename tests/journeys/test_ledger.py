@@ -9,6 +9,9 @@ from chassis import aws
 from chassis.config import table_name
 from local.system import System
 from tests.conftest import Shop, new_key
+from tests.rollup import await_rolled_up
+
+ANEW = "/v1/ledger/trial-balance?source=journal"
 
 
 def read(client: httpx.Client, path: str) -> Any:
@@ -18,7 +21,7 @@ def read(client: httpx.Client, path: str) -> Any:
 
 
 def kinds(platform: httpx.Client, currency: str) -> dict[str, int]:
-    total = read(platform, "/v1/ledger/trial-balance")
+    total = read(platform, ANEW)
     assert total["balanced"]
     found = [part for part in total["data"] if part["currency"] == currency]
     return {part["kind"]: part["balance"] for each in found for part in each["accounts"]}
@@ -36,17 +39,35 @@ def test_the_trial_balance_follows_the_money(shop: Shop, platform: httpx.Client)
     assert moved == {"bank": -1000, "merchant_pending": 300, "wallet": 700}
 
 
-def test_the_trial_balance_says_what_it_was_added_up_from(shop: Shop, platform: httpx.Client) -> None:
-    shop.pay("1", shop.wallet(10), 10)
-    total = read(platform, "/v1/ledger/trial-balance")
+@pytest.mark.parametrize("source", ["rollup", "journal"])
+def test_the_trial_balance_says_what_it_was_added_up_from(
+    shop: Shop, platform: httpx.Client, source: str
+) -> None:
+    paid = shop.pay("1", shop.wallet(10), 10).json()
+    await_rolled_up(platform)
+    total = read(platform, f"/v1/ledger/trial-balance?source={source}")
+    assert total["source"] == source
+    if source == "rollup":
+        assert total["rolled_up_until"] >= paid["created_at"]
+    else:
+        assert total["rolled_up_until"] is None
     sources = {part["kind"]: part["source"] for each in total["data"] for part in each["accounts"]}
-    assert {kind for kind, source in sources.items() if source == "balances"} == {"wallet"}
-    assert {"bank", "merchant_pending"} <= {kind for kind, source in sources.items() if source == "entries"}
+    assert (sources["wallet"], sources["bank"], sources["merchant_pending"]) == (
+        "balances",
+        "entries",
+        "entries",
+    )
     assert total["entries"] > 0
 
 
 def test_the_trial_balance_is_the_platforms(shop: Shop) -> None:
     assert shop.http.get("/v1/ledger/trial-balance").status_code == 403
+    assert shop.http.get(ANEW).status_code == 403
+
+
+def test_the_ledger_is_added_up_in_two_ways_only(platform: httpx.Client) -> None:
+    answer = platform.get("/v1/ledger/trial-balance?source=memory")
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/source")
 
 
 def test_a_wallet_is_an_account_of_the_ledger(shop: Shop) -> None:
@@ -70,10 +91,13 @@ def test_a_wallet_is_an_account_of_the_ledger(shop: Shop) -> None:
     assert signed == [-300, 1000]
 
 
-def test_what_a_merchant_has_coming_is_the_sum_of_its_captured_payments(shop: Shop) -> None:
+def test_what_a_merchant_has_coming_is_the_sum_of_its_captured_payments(
+    shop: Shop, platform: httpx.Client
+) -> None:
     wallet = shop.wallet(1000)
     for number, amount in enumerate((100, 200, 5000)):
         shop.pay(f"order-{number}", wallet, amount)
+    await_rolled_up(platform)
     name = f"merchant_pending:{shop.id}:GBP"
     account = read(shop.http, f"/v1/ledger/accounts/{name}")
     assert (account["balance"], account["available"], account["status"]) == (300, None, None)
@@ -106,6 +130,7 @@ def test_a_refused_payment_has_no_entry(shop: Shop) -> None:
 
 def test_the_bank_is_the_platforms_account(shop: Shop, platform: httpx.Client) -> None:
     shop.wallet(1000)
+    await_rolled_up(platform)
     assert read(platform, "/v1/ledger/accounts/bank:GBP")["balance"] == kinds(platform, "GBP")["bank"]
     newest = read(platform, "/v1/ledger/accounts/bank:GBP/entries?limit=1")["data"][0]
     assert (newest["amount"], newest["direction"], newest["reason"]) == (1000, "debit", "deposit")
@@ -130,9 +155,9 @@ def test_a_missing_entry_is_told(shop: Shop, platform: httpx.Client, engine: Sys
     )["Items"]
     client.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
     try:
-        total = read(platform, "/v1/ledger/trial-balance")
+        total = read(platform, ANEW)
         assert not total["balanced"]
         assert [part["total"] for part in total["data"] if part["currency"] == "GBP"] == [1000]
     finally:
         client.put_item(TableName=table, Item=item)
-    assert read(platform, "/v1/ledger/trial-balance")["balanced"]
+    assert read(platform, ANEW)["balanced"]

@@ -54,8 +54,7 @@ def test_each_currency_has_its_own_fee_plan(new_shop: Callable[..., Shop]) -> No
     assert shop.pay("yen", yen, 500, currency="JPY").json()["fee"] == 16
     assert shop.pay("pounds", pounds, 1000).json()["fee"] == 35
     for currency, amount in (("JPY", 500), ("GBP", 1000)):
-        path = f"/v1/ledger/accounts/merchant_pending:{shop.id}:{currency}"
-        assert shop.http.get(path).json()["balance"] == amount
+        assert shop.pending(currency) == amount
 
 
 def test_a_reference_names_one_deposit_of_its_wallet(shop: Shop) -> None:

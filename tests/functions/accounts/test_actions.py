@@ -1,18 +1,22 @@
 """Reads of the ledger as stored: whose they are, how they are paged, and how long they may take."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from chassis import clock
+from chassis import clock, store
 from chassis.attributes import Item
 from chassis.auth import Principal
 from chassis.errors import NotFound, Unavailable, ValidationFailed
 from chassis.paging import PageQuery
 from functions.accounts import actions
-from ledger import journal
+from functions.accounts.model import TrialBalanceQuery
+from ledger import accounts, journal
+from ledger.posting import Posting, post
+from ledger.reasons import Reason
 from tests.conftest import Shop
 from tests.functions.inside import Inside, Time
+from tests.rollup import await_rolled_up
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -40,6 +44,7 @@ def test_the_entries_of_an_unguarded_account_are_paged_newest_first(shop: Shop, 
     assert pages == 3
     assert [(entry.reference, entry.amount) for entry in found] == [(str(n), 10 + n) for n in (4, 3, 2, 1, 0)]
     assert {(entry.account, entry.direction) for entry in found} == {(name, "credit")}
+    await_rolled_up(shop.platform)
     assert actions.get_account(principal, name).balance == sum(entry.amount for entry in found)
 
 
@@ -57,6 +62,10 @@ def test_a_page_that_is_just_full_is_the_last(shop: Shop, principal: Principal) 
     "name",
     [
         "bank:GBP",
+        "fees:GBP",
+        "bank_in_transit:GBP",
+        "acquirer_receivable:GBP",
+        "merchant_available:mer_aaaaaaaaaaaaaaaaaaaaaaaa:GBP",
         "merchant_pending:mer_aaaaaaaaaaaaaaaaaaaaaaaa:GBP",
         "wallet:wal_aaaaaaaaaaaaaaaaaaaaaaaa",
         "merchant_pending:GBP",
@@ -70,6 +79,40 @@ def test_an_account_of_nobody_or_of_somebody_else_is_not_found(name: str, princi
         actions.get_account(principal, name)
     with pytest.raises(NotFound):
         actions.list_entries(principal, name, PageQuery())
+
+
+def test_what_a_merchant_has_available_is_its_own_from_its_first_credit_on(
+    shop: Shop, principal: Principal, new_shop: Callable[..., Shop]
+) -> None:
+    account = accounts.merchant_available(shop.id, "GBP")
+    with pytest.raises(NotFound):
+        actions.get_account(principal, str(account))
+    moved = Posting(
+        reason=Reason.NET_SETTLEMENT,
+        source=accounts.merchant_pending(shop.id, "GBP"),
+        target=account,
+        amount=70,
+        currency="GBP",
+        operation=f"settlement of {shop.id}",
+        at="2026-11-23T09:30:00.000000Z",
+        reference="",
+    )
+    store.commit(*post(moved))
+    shown = actions.get_account(principal, str(account))
+    assert (shown.balance, shown.available, shown.held, shown.holder) == (70, 70, 0, shop.id)
+    (entry,) = actions.list_entries(principal, str(account), PageQuery()).data
+    assert actions.get_entry(principal, entry.id).amount == 70
+    other = Inside(new_shop().key).principal
+    with pytest.raises(NotFound):
+        actions.get_account(other, str(account))
+    with pytest.raises(NotFound):
+        actions.list_entries(other, str(account), PageQuery())
+
+
+@pytest.mark.parametrize("kind", ["merchant_pending:{0}:GBP", "fees:XOF", "bank:XOF", "bank_in_transit:XOF"])
+def test_an_unguarded_account_that_never_moved_has_nothing(shop: Shop, kind: str) -> None:
+    shown = actions.get_account(PLATFORM, kind.format(shop.id))
+    assert (shown.balance, shown.available, shown.status) == (0, None, None)
 
 
 @pytest.mark.parametrize("name", ["bank:ZZZ", "wallet:GBP", "wallet:wal_aaaaaaaaaaaaaaaaaaaaaaaa"])
@@ -132,5 +175,5 @@ def test_a_ledger_that_takes_too_long_to_read_is_unavailable(
 
     monkeypatch.setattr(journal, "whole_ledger", slow)
     with pytest.raises(Unavailable, match="too large"):
-        actions.trial_balance()
+        actions.trial_balance(TrialBalanceQuery(source="journal"))
     assert time.naps == 2

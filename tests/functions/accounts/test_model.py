@@ -1,78 +1,43 @@
 """The arithmetic of the ledger: it adds up to zero, and says so when a part of it is missing."""
 
-from collections import defaultdict
 from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from chassis.attributes import Item
-from functions.accounts import model
+from functions.accounts import model, records
+from functions.accounts.model import TrialBalance
 from ledger import accounts
 from ledger.accounts import Account
-from ledger.journal import Entry
-from ledger.posting import Posting, post
+from ledger.posting import Posting
 from ledger.reasons import Kind, Reason
-
-WALLETS = ["wal_" + letter * 24 for letter in "abc"]
-MERCHANT = "mer_" + "a" * 24
-CURRENCIES = dict(zip(WALLETS, ("GBP", "GBP", "USD"), strict=True))
+from tests.functions.accounts.books import MERCHANT, PAID, WALLETS, Books, posting, postings_of
 
 
-def posting(number: int, reason: Reason, one: str, amount: int) -> Posting:
-    currency = CURRENCIES[one]
-    source, target = {
-        Reason.DEPOSIT: (accounts.bank(currency), accounts.wallet(one)),
-        Reason.TRANSFER: (accounts.wallet(WALLETS[0]), accounts.wallet(WALLETS[1])),
-        Reason.PAYMENT: (accounts.wallet(one), accounts.merchant_pending(MERCHANT, currency)),
-        Reason.REFUND: (accounts.merchant_pending(MERCHANT, currency), accounts.wallet(one)),
-        Reason.TOPUP: (accounts.acquirer_receivable(currency), accounts.wallet(one)),
-    }[reason]
-    at = f"2026-11-23T09:30:00.{number:06}Z"
-    currency = "GBP" if reason is Reason.TRANSFER else currency
-    return Posting(reason, source, target, amount, currency, operation=str(number), at=at, reference="")
+def added_up(items: list[Item]) -> TrialBalance:
+    return model.trial_balance(records.summed(items), "journal")
 
 
 def ledger(postings: list[Posting]) -> list[Item]:
-    """What is stored after these postings: every entry, and the balances that they leave."""
-    balances: dict[str, int] = defaultdict(int)
-    items: list[Item] = []
-    for write in (write for each in postings for write in post(each)):
-        if write.item is None:
-            balances[str(write.key["pk"])] += write.add["available"]
-        else:
-            items.append({**write.key, **write.item})
-    for name, available in balances.items():
-        currency = CURRENCIES[name.partition(":")[2]]
-        held = available // 3
-        balance = {"available": available - held, "held": held, "status": "active", "holder": "platform"}
-        items.append({"pk": name, "sk": "ACCOUNT", "currency": currency, **balance})
-    return items
+    return Books.of(postings).ledger
 
 
-anything = st.lists(
-    st.tuples(st.sampled_from(Reason), st.sampled_from(WALLETS), st.integers(1, 10**12)), max_size=12
-).map(lambda drawn: ledger([posting(number, *each) for number, each in enumerate(drawn)]))
-
-
-@given(anything)
-def test_whatever_is_posted_adds_up_to_zero(items: list[Item]) -> None:
-    total = model.trial_balance(items)
+@given(postings_of(12))
+def test_whatever_is_posted_adds_up_to_zero(postings: list[Posting]) -> None:
+    items = ledger(postings)
+    total = added_up(items)
     assert total.balanced
     assert all(part.total == 0 for part in total.data)
     assert total.entries == sum(str(item["sk"]).startswith("ENTRY#") for item in items)
 
 
-PAID = [posting(1, Reason.DEPOSIT, WALLETS[0], 1000), posting(2, Reason.PAYMENT, WALLETS[0], 300)]
-
-
 @pytest.mark.parametrize("missing", range(3), ids=["deposit", "payment", "balance"])
 def test_a_missing_entry_or_balance_is_noticed(missing: int) -> None:
     items = ledger(PAID)
-    assert model.trial_balance(items).balanced
+    assert added_up(items).balanced
     del items[missing]
-    assert not model.trial_balance(items).balanced
+    assert not added_up(items).balanced
 
 
 @pytest.mark.parametrize("by", [-1, 1])
@@ -80,23 +45,23 @@ def test_a_missing_entry_or_balance_is_noticed(missing: int) -> None:
 def test_a_single_penny_is_noticed(by: int, changed: int, member: str) -> None:
     items = ledger(PAID)
     items[changed] = {**items[changed], member: items[changed][member] + by}
-    assert not model.trial_balance(items).balanced
+    assert not added_up(items).balanced
 
 
 def test_an_entry_that_stands_twice_is_noticed() -> None:
     items = ledger(PAID)
-    assert not model.trial_balance([*items, items[0]]).balanced
+    assert not added_up([*items, items[0]]).balanced
 
 
 def test_currencies_do_not_make_up_for_each_other() -> None:
     items = ledger([posting(1, Reason.DEPOSIT, WALLETS[0], 7), posting(2, Reason.DEPOSIT, WALLETS[2], 7)])
     swapped = [{**item, "currency": "USD"} if item["currency"] == "GBP" else item for item in items[:-2]]
-    assert model.trial_balance(items).balanced
-    assert not model.trial_balance([*swapped, *items[-2:]]).balanced
+    assert added_up(items).balanced
+    assert not added_up([*swapped, *items[-2:]]).balanced
 
 
 def test_totals_say_where_they_come_from() -> None:
-    (gbp,) = model.trial_balance(ledger(PAID)).data
+    (gbp,) = added_up(ledger(PAID)).data
     assert [(part.kind, part.balance, part.source) for part in gbp.accounts] == [
         (Kind.BANK, -1000, "entries"),
         (Kind.MERCHANT_PENDING, 300, "entries"),
@@ -105,11 +70,8 @@ def test_totals_say_where_they_come_from() -> None:
 
 
 def test_an_empty_ledger_is_balanced() -> None:
-    assert model.trial_balance([]).model_dump() == {"balanced": True, "data": [], "entries": 0}
-
-
-def entries(items: list[Item]) -> list[Entry]:
-    return [Entry.model_validate(item) for item in items if item["sk"] != "ACCOUNT"]
+    empty = {"balanced": True, "source": "journal", "rolled_up_until": None, "data": [], "entries": 0}
+    assert added_up([]).model_dump() == empty
 
 
 @pytest.mark.parametrize(
@@ -122,7 +84,7 @@ def entries(items: list[Item]) -> list[Entry]:
     ],
 )
 def test_an_unguarded_account_is_the_sum_of_its_entries(account: Account, balance: int) -> None:
-    assert model.balance_from_entries(account, entries(ledger(PAID))) == balance
+    assert records.summed(ledger(PAID)).get(account, 0) == balance
 
 
 def test_a_guarded_account_is_what_is_available_and_what_is_held() -> None:
@@ -133,6 +95,6 @@ def test_a_guarded_account_is_what_is_available_and_what_is_held() -> None:
 
 
 def test_an_entry_that_names_no_account_stops_the_reading() -> None:
-    (entry, *_) = entries(ledger(PAID))
+    (entry, *_) = ledger(PAID)
     with pytest.raises(ValueError, match="is not an account"):
-        list(model.movements(entry.model_copy(update={"target": "nowhere"})))
+        records.summed([{**entry, "target": "nowhere"}])
