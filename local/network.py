@@ -1,4 +1,4 @@
-"""The card network of a system on this machine: the sandbox acquirer as a child process."""
+"""The outside world of a system on this machine: sandbox acquirer and bank, each a child process."""
 
 import os
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ STOP_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Network:
-    """A running sandbox acquirer."""
+class Outsider:
+    """A running sandbox of somebody else's service."""
 
     child: process.Child
     url: str
 
     @classmethod
-    def start(cls, state: State) -> Self:
+    def start(cls, state: State, name: str) -> Self:
         """Start it on a free port, with its book in the state folder; it is ready a moment later."""
         port = free_port()
         child = process.start(
-            "The sandbox acquirer",
-            ["local.acquirer", "--port", str(port), "--state", str(state.path / "acquirer")],
+            f"The sandbox {name}",
+            [f"local.{name}", "--port", str(port), "--state", str(state.path / name)],
             # It is a stranger to this system: no key of ours is known to it.
             {name: value for name, value in os.environ.items() if not name.startswith("TAEL_")},
-            Logs.together(state.logs / "acquirer.log"),
+            Logs.together(state.logs / f"{name}.log"),
         )
         return cls(child, f"http://{LOOPBACK}:{port}")
 
@@ -37,6 +37,30 @@ class Network:
         """Wait until it answers."""
         self.child.await_until(lambda: answers(self.url, "/health"), START_SECONDS)
 
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """The running sandboxes."""
+
+    acquirer: Outsider
+    bank: Outsider
+
+    @classmethod
+    def start(cls, state: State) -> Self:
+        """Start them all."""
+        return cls(Outsider.start(state, "acquirer"), Outsider.start(state, "bank"))
+
+    @property
+    def children(self) -> tuple[process.Child, ...]:
+        """Their processes."""
+        return (self.acquirer.child, self.bank.child)
+
+    def await_ready(self) -> None:
+        """Wait until they answer."""
+        for outsider in (self.acquirer, self.bank):
+            outsider.await_ready()
+
     def stop(self) -> None:
-        """Stop it; whatever it answered is in its book."""
-        self.child.stop(STOP_SECONDS)
+        """Stop them; whatever they answered is in their books."""
+        for child in self.children:
+            child.stop(STOP_SECONDS)

@@ -1,13 +1,23 @@
-"""What can be done with merchants and their API keys."""
+"""What can be done with merchants, their API keys and their bank accounts."""
+
+from collections.abc import Callable
 
 from chassis import auth, clock, store
 from chassis.auth import Principal
 from chassis.errors import Conflict, NotFound
 from chassis.operations import Intent, Reply
-from chassis.paging import Page, PageQuery
+from chassis.paging import Page, PageQuery, of_few
 from chassis.writes import Exists
 from functions.merchants import model, table
-from functions.merchants.model import ApiKey, IssuedKey, Merchant, MerchantPatch, NewMerchant, StoredMerchant
+from functions.merchants.model import (
+    ApiKey,
+    IssuedKey,
+    Merchant,
+    MerchantPatch,
+    NewMerchant,
+    StoredMerchant,
+)
+from functions.merchants.shapes import BankAccount, NewBankAccount
 
 PATCH_TRIES = 5
 
@@ -39,17 +49,53 @@ def get_merchant(principal: Principal, merchant_id: str) -> Merchant:
 
 def update_merchant(merchant_id: str, patch: MerchantPatch) -> Merchant:
     """Apply the change to whatever the merchant is by then."""
+    _, changed = _change(merchant_id, lambda stored: model.patched(stored, patch))
+    return changed.shown()
+
+
+def _change(
+    merchant_id: str, change: Callable[[StoredMerchant], StoredMerchant]
+) -> tuple[StoredMerchant, StoredMerchant]:
+    """Apply the change to whatever the merchant is by then; returns it before and after."""
     for _ in range(PATCH_TRIES):
         stored = table.merchant(merchant_id)
         if stored is None:
             raise NotFound(f"there is no merchant {merchant_id}")
-        changed = model.patched(stored, patch)
+        changed = change(stored)
+        if changed is stored:
+            return stored, stored
         try:
             store.commit(table.save_merchant(changed))
         except Exists:
             continue
-        return changed.shown()
+        return stored, changed
     raise Conflict(f"{merchant_id} is being changed by others: try again")
+
+
+def add_bank_account(intent: Intent, merchant_id: str, new: NewBankAccount) -> Reply[BankAccount]:
+    """Register the bank account, once for each intent."""
+    account_id = intent.id("ba")
+    at = clock.timestamp(clock.now())
+
+    def added(stored: StoredMerchant) -> StoredMerchant:
+        earlier = stored.bank_accounts.get(account_id)
+        if earlier is None:
+            return model.with_bank_account(stored, account_id, new, intent.fingerprint, at)
+        intent.check(earlier.fingerprint)
+        return stored
+
+    before, after = _change(merchant_id, added)
+    return Reply(
+        after.bank_accounts[account_id].shown(account_id), replayed=account_id in before.bank_accounts
+    )
+
+
+def list_bank_accounts(principal: Principal, merchant_id: str, query: PageQuery) -> Page[BankAccount]:
+    """The merchant's bank accounts, newest first."""
+    stored = _merchant(principal, merchant_id)
+    shown = [account.shown(account_id) for account_id, account in stored.bank_accounts.items()]
+    listing = f"{merchant_id}/bank-accounts"
+    return of_few(listing, shown, query, lambda account: f"{account.created_at}#{account.id}")
 
 
 def create_api_key(principal: Principal, intent: Intent, merchant_id: str) -> Reply[ApiKey]:

@@ -1,4 +1,4 @@
-"""The routes of merchants: onboarding, fee plan, suspension, API keys."""
+"""The routes of merchants: onboarding, fee plan, suspension, API keys, bank accounts."""
 
 from typing import Annotated
 
@@ -12,8 +12,9 @@ from chassis.paging import Page, PageQuery
 from chassis.service import Service
 from functions.merchants import actions
 from functions.merchants.model import ApiKey, Merchant, MerchantPatch, NewMerchant
+from functions.merchants.shapes import BankAccount, NewBankAccount
 
-service = Service("merchants", "Onboarding, fee plans, API keys.")
+service = Service("merchants", "Onboarding, fee plans, API keys, bank accounts.")
 app = service.app
 
 MerchantId = Annotated[str, Field(pattern=ids.pattern("mer"))]
@@ -78,3 +79,25 @@ def revoke_api_key(principal: Principal, merchant_id: MerchantId, key_id: KeyId)
     Every process refuses it within 30 seconds. Revoking it again changes nothing.
     """
     return actions.revoke_api_key(principal, merchant_id, key_id)
+
+
+@service.operation(
+    "POST /v1/merchants/{merchant_id}/bank-accounts",
+    access=Access.PLATFORM,
+    status=201,
+    key=KeyRule.REQUIRED,
+    refusals=(Conflict, IdempotencyMismatch),
+)
+def create_bank_account(intent: Intent, merchant_id: MerchantId, body: NewBankAccount) -> Reply[BankAccount]:
+    """Register a bank account that the merchant may be paid out to.
+
+    Only the platform does, so that a merchant's key that got into wrong hands cannot choose where money goes.
+    A merchant has at most ten. The whole IBAN is never shown again.
+    """
+    return actions.add_bank_account(intent, merchant_id, body)
+
+
+@service.operation("GET /v1/merchants/{merchant_id}/bank-accounts", access=Access.PLATFORM)
+def list_bank_accounts(principal: Principal, merchant_id: MerchantId, query: PageQuery) -> Page[BankAccount]:
+    """List a merchant's bank accounts."""
+    return actions.list_bank_accounts(principal, merchant_id, query)

@@ -4,11 +4,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from chassis.errors import ValidationFailed
+from chassis.errors import Conflict, ValidationFailed
 from chassis.shapes import Input, Resource, Timestamp, example, text
+from functions.merchants.shapes import NewBankAccount, StoredBankAccount
 from ledger.money import Currency
 
 MAX_LIVE_KEYS = 2
+MAX_BANK_ACCOUNTS = 10
 
 Status = Literal["active", "suspended"]
 Name = Annotated[str, text(max_length=100, example="The Gift Shop")]
@@ -135,6 +137,7 @@ class StoredMerchant(BaseModel):
     fingerprint: str
     first_key: str
     live_keys: int
+    bank_accounts: dict[str, StoredBankAccount] = Field(default_factory=dict)
     version: int = 0
 
     def shown(self, api_key: IssuedKey | None = None) -> Merchant:
@@ -178,3 +181,13 @@ def patched(merchant: StoredMerchant, patch: MerchantPatch) -> StoredMerchant:
     own = patch.fee if "fee" in given else merchant.fees[merchant.currency]
     others = patch.fees if "fees" in given else merchant.fees
     return merchant.model_copy(update={**changes, "fees": {**others, merchant.currency: own}})
+
+
+def with_bank_account(
+    merchant: StoredMerchant, account_id: str, new: NewBankAccount, fingerprint: str, at: str
+) -> StoredMerchant:
+    """The merchant with one more bank account. Raises Conflict when it has as many as may be."""
+    if len(merchant.bank_accounts) >= MAX_BANK_ACCOUNTS:
+        raise Conflict(f"{merchant.id} has {MAX_BANK_ACCOUNTS} bank accounts, which is the most")
+    account = StoredBankAccount(**new.model_dump(), created_at=at, fingerprint=fingerprint)
+    return merchant.model_copy(update={"bank_accounts": {**merchant.bank_accounts, account_id: account}})

@@ -4,14 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import uvicorn
-
 from local.acquirer.book import Book
 from local.acquirer.server import Acquirer
-from local.ports import LOOPBACK
-
-PATIENCE_SECONDS = 1
-"""Of a stop with those who are being kept waiting on purpose."""
+from local.stranger import serve
 
 
 def main() -> int:
@@ -24,18 +19,7 @@ def main() -> int:
     options = parser.parse_args()
     options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
     book = Book(options.state, options.late_seconds)
-    uvicorn.run(
-        Acquirer(book, options.slow_seconds),
-        host=LOOPBACK,
-        port=options.port,
-        access_log=False,
-        log_level="warning",
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=PATIENCE_SECONDS,
-    )
+    serve(Acquirer(book, options.slow_seconds), options.port)
     book.close()
     return 0
 

@@ -2,14 +2,14 @@
 
 import json
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from local.durable import Conflict, Durable
 
 APPROVED = "approved"
 REFUSED = "processing_error"
@@ -33,13 +33,8 @@ CREATE TABLE IF NOT EXISTS attempts (
     booked_at TEXT NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS attempts_of_charge ON attempts (charge);
-CREATE TABLE IF NOT EXISTS tries (id TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS late (id TEXT PRIMARY KEY, entry TEXT NOT NULL, due REAL NOT NULL) STRICT;
 """
-
-
-class Conflict(Exception):
-    """The attempt id was used before, for another request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,44 +58,12 @@ class Entry:
         return json.dumps({name: value for name, value in asdict(self).items() if name != "id"})
 
 
-class Book:
+class Book(Durable):
     """A book in a folder. Each method is one durable transaction; amounts are minor units."""
 
     def __init__(self, folder: Path, late_seconds: float, now: Callable[[], float] = time.time) -> None:
+        super().__init__(folder, _SCHEMA, now)
         self._late_seconds = late_seconds
-        self._now = now
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(folder / "book.sqlite3", isolation_level=None, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        """Close it; what was answered is in it either way."""
-        self._db.close()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                self._book_what_is_due()
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    def count_try(self, attempt_id: str) -> int:
-        """How many times this attempt has been tried, this one included."""
-        with self._transaction():
-            self._db.execute(
-                "INSERT INTO tries VALUES (?, 1) ON CONFLICT (id) DO UPDATE SET count = count + 1",
-                (attempt_id,),
-            )
-            (count,) = self._db.execute("SELECT count FROM tries WHERE id = ?", (attempt_id,)).fetchone()
-        return int(count)
 
     def book(self, entry: Entry, decline: str | None) -> str:
         """The one outcome of this attempt: booked now, or as it was booked before. Raises Conflict."""
@@ -162,7 +125,7 @@ class Book:
         self._insert(entry, outcome, entry.request)
         return outcome
 
-    def _book_what_is_due(self) -> None:
+    def _do_what_is_due(self) -> None:
         due = self._db.execute("SELECT * FROM late WHERE due <= ?", (self._now(),)).fetchall()
         for row in due:
             self._book(Entry(**json.loads(row["entry"])), None)

@@ -1,30 +1,11 @@
 """The test cards: which number makes the sandbox acquirer do what."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Literal
 
+from local.faults import Act, Fault
+
 Verb = Literal["verify", "authorize", "capture", "refund", "void", "lookup"]
-
-
-class Fault(StrEnum):
-    """How an answer goes wrong."""
-
-    SILENT_BEFORE = "nothing is done, and no answer comes"
-    SILENT_AFTER = "it is done, but no answer comes"
-    CUT_AFTER = "it is done, but the connection breaks in the middle of the first answer"
-    SLOW = "the answer takes its time"
-    ERROR_TWICE = "the first two answers are 500, and nothing is done"
-    ERROR = "every answer is 500, and nothing is done"
-    LATE = "no answer comes; it is done some seconds after a lookup that did not find it"
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What the acquirer makes of one verb for one card; by default it approves at once."""
-
-    decline: str | None = None
-    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)

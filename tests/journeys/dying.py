@@ -15,16 +15,21 @@ from typing import Any
 from botocore.client import BaseClient
 
 from acquiring.acquirer import connector
-from acquiring.sandbox import SandboxAcquirer
 from chassis import aws, clock
 from chassis.config import settings
+from chassis.outside import Outside
 from functions.payments.app import resolve as resolve_payment
+from functions.payouts import gateway
+from functions.payouts.app import reconcile
+from functions.payouts.app import resolve as resolve_payout
 from functions.topups.app import resolve as resolve_topup
+from runtime.schedules import scheduled_event
 from tests.functions.inside import Inside
 
 DEAD = 137
 WRITES = {"PutItem", "UpdateItem", "TransactWriteItems"}
-RESOLVERS = {"payments": resolve_payment, "topups": resolve_topup}
+RESOLVERS = {"payments": resolve_payment, "topups": resolve_topup, "payouts": resolve_payout}
+SCHEDULES = {"payouts": reconcile}
 
 Asked = dict[str, Any]
 
@@ -52,8 +57,8 @@ def _die_after(calls: int, kind: str) -> None:
     BaseClient._make_api_call = mortal(
         BaseClient._make_api_call, lambda _, name, *__: kind == "any" or (kind == "write" and name in WRITES)
     )
-    exchange = mortal(SandboxAcquirer._exchange, lambda *_: kind in {"any", "acquirer"})
-    SandboxAcquirer._exchange = exchange  # type: ignore[method-assign]
+    exchange = mortal(Outside._exchange, lambda *_: kind in {"any", "outside"})
+    Outside._exchange = exchange  # type: ignore[method-assign]
 
 
 def _handle(asked: Asked) -> Any:
@@ -63,6 +68,8 @@ def _handle(asked: Asked) -> Any:
     clock.now = lambda: datetime.now(UTC) + ahead
     if asked["dies_after"] is not None:
         _die_after(asked["dies_after"], asked["kind"])
+    if asked["schedule"]:
+        return SCHEDULES[asked["schedule"]](scheduled_event(), None)
     if asked["resolver"]:
         record = {"messageId": "1", "body": json.dumps(asked["body"])}
         return RESOLVERS[asked["resolver"]]({"Records": [record]}, None)
@@ -99,6 +106,7 @@ def main() -> None:
     for service in ("dynamodb", "kms", "sqs"):
         aws.client(service)
     connector()
+    gateway._bank()
     for line in sys.stdin:
         protocol.write(json.dumps(_fork(json.loads(line))) + "\n")
         protocol.flush()

@@ -64,8 +64,18 @@ class Mortals:
         """What the resolver answers once the message is due, or None where the process died."""
         return self._ask(resolver=service, body=message, dies_after=dies_after, seconds_ahead=LONG_SECONDS)
 
+    def run(self, service: str, dies_after: int | None, kind: str = "any") -> Any:
+        """What the schedule of that service answers, or None where the process died."""
+        return self._ask(schedule=service, dies_after=dies_after, kind=kind)
+
     def _ask(self, **asked: Any) -> Any:
-        standard = {"kind": "any", "resolver": None, "seconds_ahead": 0, "resolve_seconds": RESOLVE_SECONDS}
+        standard = {
+            "kind": "any",
+            "resolver": None,
+            "schedule": None,
+            "seconds_ahead": 0,
+            "resolve_seconds": RESOLVE_SECONDS,
+        }
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps({**standard, **asked}) + "\n")

@@ -114,7 +114,7 @@ SERVED: dict[str, list[str]] = {"batchItemFailures": []}
 def test_who_finds_out_may_die_of_it_too(
     till: Till, dying: Mortals, books: Callable[[], None], flow: Flow, reached: bool
 ) -> None:
-    kind = "acquirer" if reached else "write"
+    kind = "outside" if reached else "write"
     for calls in itertools.count():
         order = f"{flow.name}-{calls}"
         request = flow.begin(till, order)

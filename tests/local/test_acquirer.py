@@ -12,7 +12,8 @@ import pytest
 
 from acquiring.acquirer import Approved, Card, DeclineCode, NotFound, Outcome
 from functions.cards.model import passes_luhn
-from local.acquirer.deck import CARDS, Fault
+from local.acquirer.deck import CARDS
+from local.faults import Fault
 from tests.network import (
     APPROVED,
     NOT_FOUND,

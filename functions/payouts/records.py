@@ -1,0 +1,111 @@
+"""Payouts as they are kept, and what the bank can say of them."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from chassis import ids
+from chassis.shapes import Input
+from functions.payouts.shapes import FailureCode, Payout, Source, Status
+from ledger import accounts
+from ledger.accounts import Account
+
+_ATTEMPT = re.compile(f"att_({ids.ID_PATTERN})")
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The bank has taken the order, and will tell how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The bank has not taken the order, and never will under this attempt id."""
+
+    code: FailureCode
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The bank never saw that attempt id, and may see it yet: cancel it before calling it a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can tell yet: ask again."""
+
+
+Outcome = Accepted | Refused | Unknown
+
+
+class Change(BaseModel):
+    """One line of the bank's feed: what became of an order that it had taken."""
+
+    model_config = ConfigDict(frozen=True)
+
+    line: int
+    attempt: str
+    status: Literal["paid", "returned"]
+
+
+class StoredPayout(BaseModel):
+    """A payout as it is kept; its attempt id is the bank's idempotency key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    merchant_id: str
+    status: Status
+    amount: int
+    currency: str
+    wallet: str | None = None
+    """Where the money comes from; else from what is available to the merchant."""
+    bank_account: str
+    attempt_id: str
+    resolve_at: str
+    """When whoever asked the bank must be done, or dead, so that others may find out."""
+    abandoned: bool = False
+    """Whoever found out has decided to cancel it, so only what the bank says of that counts."""
+    failure_code: FailureCode | None = None
+    created_at: str
+    updated_at: str
+    entries: tuple[str, ...] = ()
+    fingerprint: str
+    version: int = 0
+
+    @property
+    def source(self) -> Account:
+        """The account that is paid out."""
+        if self.wallet is not None:
+            return accounts.wallet(self.wallet)
+        return accounts.merchant_available(self.merchant_id, self.currency)
+
+    def shown(self) -> Payout:
+        """The payout as the API shows it."""
+        same = set(Payout.model_fields) - {"source", "entries"}
+        return Payout(
+            **self.model_dump(include=same),
+            source=Source(wallet=self.wallet) if self.wallet is not None else None,
+            entries=list(self.entries),
+        )
+
+
+def attempt_of(payout_id: str) -> str:
+    """The attempt id of a payout, which has only one: from it, the bank's feed leads back to the payout."""
+    return f"att_{payout_id.removeprefix('po_')}"
+
+
+def payout_of(attempt_id: str) -> str | None:
+    """The id of the payout that an attempt belongs to, or None where it can be none of ours."""
+    match = _ATTEMPT.fullmatch(attempt_id)
+    return f"po_{match[1]}" if match else None
+
+
+class Question(Input):
+    """What is to be found out about a payout: a message of our own."""
+
+    payout_id: str
+    change: Change | None = None
+    """The line of the bank's feed that could not be followed yet; else the order's outcome is asked for."""

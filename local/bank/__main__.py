@@ -1,0 +1,33 @@
+"""The command that runs the sandbox bank: `python -m local.bank --port P --state DIR`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from local.bank.book import Book
+from local.bank.server import Bank
+from local.stranger import serve
+
+
+def main() -> int:
+    """Serve on the loopback address until SIGTERM."""
+    parser = argparse.ArgumentParser(prog="python -m local.bank", description=__doc__)
+    parser.add_argument("--port", type=int, required=True, help="port to bind on the loopback address")
+    parser.add_argument("--state", type=Path, required=True, help="folder of the book")
+    parser.add_argument("--slow-seconds", type=float, default=1.0, help="of the slow account (%(default)s)")
+    parser.add_argument(
+        "--delay-seconds",
+        type=float,
+        default=0.2,
+        help="until an order is paid or returned, and between the two (%(default)s)",
+    )
+    options = parser.parse_args()
+    options.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    book = Book(options.state, options.delay_seconds)
+    serve(Bank(book, options.slow_seconds), options.port)
+    book.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

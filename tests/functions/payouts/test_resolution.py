@@ -1,0 +1,400 @@
+"""However an answer gets lost, a payout ends; and the bank's feed is followed line by line, none lost."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from chassis import events, observe, store
+from chassis.auth import BankAccount
+from chassis.errors import Unavailable
+from chassis.events import Message
+from chassis.sources import Change as TableChange
+from chassis.writes import Exists
+from functions.payouts import app, gateway, model, resolution, table
+from functions.payouts.records import Accepted, Change, Question, Refused, StoredPayout
+from functions.payouts.resolution import StillUnknown
+from functions.payouts.shapes import FailureCode, Payout, Status
+from tests.functions.inside import Faulty, Inside, Time, conflict, days_later, lost
+from tests.functions.payouts.bank import InnerBank
+from tests.functions.payouts.test_actions import asking
+from tests.payee import Payee
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """The messages that nobody delivers."""
+    messages: list[Message] = []
+    monkeypatch.setattr(events, "send", messages.extend)
+    return messages
+
+
+def begin(payee: Payee, wallet: str | None = None) -> Payout:
+    made: Payout = asking(payee, wallet=wallet)().resource
+    return made
+
+
+def bank_account(payee: Payee) -> BankAccount:
+    """Where the payee is paid out to."""
+    registered = Inside(payee.shop.key).principal.acting_merchant.bank_accounts
+    return registered[payee.account()]
+
+
+def now(payout: Payout) -> StoredPayout:
+    found = table.payout(payout.id)
+    assert found is not None
+    return found
+
+
+def find_out(payout: Payout) -> Status:
+    resolution.resolve(Question(payout_id=payout.id))
+    return now(payout).status
+
+
+@pytest.fixture
+def silenced(payee: Payee, bank: InnerBank) -> Payout:
+    """A payout that the bank has taken, without an answer."""
+    bank.is_mute = True
+    payout = begin(payee)
+    bank.is_mute = False
+    return payout
+
+
+@pytest.fixture
+def unheard(payee: Payee, bank: InnerBank) -> Payout:
+    """A payout that the bank never heard of."""
+    bank.is_deaf = True
+    payout = begin(payee)
+    bank.is_deaf = False
+    return payout
+
+
+def test_a_lost_acceptance_is_found(payee: Payee, silenced: Payout, monkeypatch: pytest.MonkeyPatch) -> None:
+    days_later(monkeypatch, 1)
+    assert find_out(silenced) is Status.IN_TRANSIT
+    assert payee.balance() == (9_000, 0)
+    assert find_out(silenced) is Status.IN_TRANSIT
+
+
+def test_a_lost_refusal_is_found(payee: Payee, bank: InnerBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank.decline, bank.is_mute = "account_closed", True
+    payout = begin(payee)
+    bank.is_mute = False
+    days_later(monkeypatch, 1)
+    assert find_out(payout) is Status.FAILED
+    assert payee.balance() == (10_000, 0)
+
+
+def test_what_the_bank_never_saw_is_cancelled_before_it_fails(
+    payee: Payee, bank: InnerBank, unheard: Payout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days_later(monkeypatch, 1)
+    assert find_out(unheard) is Status.FAILED
+    assert bank.asked == ["lookup", "cancel"]
+    assert now(unheard).failure_code == "processing_error"
+    assert payee.balance() == (10_000, 0)
+    # The order arrives after all, and finds the door closed.
+    refused = gateway.submit(now(unheard), bank_account(payee))
+    assert refused == Refused(FailureCode.PROCESSING_ERROR)
+
+
+def test_an_order_that_arrives_between_question_and_cancellation_is_cancelled_too(
+    payee: Payee, bank: InnerBank, unheard: Payout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = now(unheard)
+    days_later(monkeypatch, 1)
+    bank.at["lookup"] = lambda: gateway.submit(late, bank_account(payee))
+    assert find_out(unheard) is Status.FAILED
+    # Whoever brought it late holds an acceptance, which cannot be committed any more.
+    assert resolution.concluded(late, Accepted()).status is Status.FAILED
+    bank.later()
+    assert bank.book.statement(0, 10) == []
+    assert payee.balance() == (10_000, 0)
+
+
+def test_an_order_that_is_paid_before_it_can_be_cancelled_is_taken(
+    payee: Payee, bank: InnerBank, unheard: Payout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = now(unheard)
+    days_later(monkeypatch, 1)
+
+    def arrive_and_be_paid() -> None:
+        gateway.submit(late, bank_account(payee))
+        bank.later()
+
+    bank.at["lookup"] = arrive_and_be_paid
+    assert find_out(unheard) is Status.IN_TRANSIT
+    assert payee.balance() == (9_000, 0)
+    resolution.reconcile()
+    assert now(unheard).status is Status.PAID
+
+
+def test_an_acceptance_committed_first_is_never_cancelled(
+    bank: InnerBank, unheard: Payout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = now(unheard)
+    days_later(monkeypatch, 1)
+    bank.at["lookup"] = lambda: resolution.concluded(late, Accepted())
+    with pytest.raises(StillUnknown):
+        find_out(unheard)
+    assert now(unheard).status is Status.IN_TRANSIT
+    assert bank.asked == ["lookup"]
+
+
+def test_whoever_died_of_the_cancellation_is_followed_by_another(
+    payee: Payee, bank: InnerBank, unheard: Payout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days_later(monkeypatch, 1)
+    bank.at["lookup"] = lambda: setattr(bank, "is_deaf", True)
+    with pytest.raises(StillUnknown):
+        find_out(unheard)
+    assert now(unheard).abandoned
+    bank.is_deaf = False
+    assert find_out(unheard) is Status.FAILED
+    assert bank.asked == ["lookup", "cancel"]
+
+
+def test_nobody_asks_before_the_one_who_asked_is_done(
+    bank: InnerBank, silenced: Payout, sent: list[Message]
+) -> None:
+    bank.asked.clear()
+    assert find_out(silenced) is Status.PROCESSING
+    assert bank.asked == []
+    assert [message.body for message in sent] == [Question(payout_id=silenced.id)]
+    assert 0 < sent[0].delay_seconds <= 900
+
+
+def test_a_bank_that_cannot_tell_has_the_message_come_again(
+    bank: InnerBank, silenced: Payout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days_later(monkeypatch, 1)
+    bank.is_deaf = True
+    with pytest.raises(StillUnknown):
+        find_out(silenced)
+
+
+def test_a_question_about_nothing_is_done_with(bank: InnerBank) -> None:
+    resolution.resolve(Question(payout_id="po_" + "a" * 24))
+    assert bank.asked == []
+
+
+def image(payout: StoredPayout) -> dict[str, Any]:
+    return {"pk": payout.id, **payout.model_dump(mode="json")}
+
+
+def test_whoever_begins_to_wait_is_reminded_of(silenced: Payout, bank: InnerBank) -> None:
+    waiting, later = image(now(silenced)), {**image(now(silenced)), "status": "in_transit"}
+    changes = [
+        TableChange("1", {}, None, waiting),
+        TableChange("2", {}, waiting, later),
+        TableChange("3", {}, None, {**waiting, "status": "failed"}),
+        TableChange("4", {}, None, {"pk": "bookmark", "line": 7, "version": 1}),
+    ]
+    (message,) = resolution.reminders(changes)
+    assert (message.queue, message.body) == (resolution.QUEUE, Question(payout_id=silenced.id))
+
+
+def test_all_that_wait_are_reminded_of_daily(silenced: Payout, bank: InnerBank, sent: list[Message]) -> None:
+    resolution.reconcile()  # leaves a bookmark, or none: no payout either way
+    assert resolution.remind_all() >= 1
+    assert Question(payout_id=silenced.id) in [message.body for message in sent]
+
+
+def test_paid_and_returned(payee: Payee, bank: InnerBank) -> None:
+    kept, back = begin(payee), begin(payee)
+    bank.later()
+    assert resolution.reconcile() == 2
+    assert (now(kept).status, now(back).status) == (Status.PAID, Status.PAID)
+    resolution.follow(Change(line=3, attempt=now(back).attempt_id, status="returned"))
+    assert payee.balance() == (9_000, 0)
+    assert [len(now(each).entries) for each in (kept, back)] == [2, 3]
+    assert resolution.reconcile() == 0
+
+
+def test_a_line_told_twice_or_late_moves_nothing(payee: Payee, bank: InnerBank) -> None:
+    payout = begin(payee)
+    paid = Change(line=1, attempt=now(payout).attempt_id, status="paid")
+    returned = paid.model_copy(update={"line": 2, "status": "returned"})
+    for change in (returned, returned, paid, paid, returned):
+        resolution.follow(change)
+    stored = now(payout)
+    assert (stored.status, len(stored.entries), stored.version) == (Status.RETURNED, 2, 3)
+    assert payee.balance() == (10_000, 0)
+
+
+def test_a_wallet_gets_back_what_is_returned_though_it_is_closed(payee: Payee, bank: InnerBank) -> None:
+    wallet = payee.shop.wallet(1000)
+    payout = begin(payee, wallet=wallet)
+    payee.shop.become(wallet, "close")
+    resolution.follow(Change(line=1, attempt=now(payout).attempt_id, status="returned"))
+    assert payee.shop.balance(wallet) == (1000, 0)
+
+
+def test_what_was_paid_has_been_accepted(
+    payee: Payee, bank: InnerBank, silenced: Payout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank.later()
+    assert resolution.reconcile() == 1
+    assert now(silenced).status is Status.PAID
+    assert payee.balance() == (9_000, 0)
+
+
+def test_each_line_is_followed_before_the_bookmark_passes_it(
+    payee: Payee, bank: InnerBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payouts = [begin(payee) for _ in range(5)]  # two pages
+    bank.later()
+    with monkeypatch.context() as patched:
+        patched.setattr(table, "move", lambda *_: pytest.fail("dead before the bookmark"))
+        with pytest.raises(BaseException, match="dead before"):
+            resolution.reconcile()
+    assert table.bookmark().line == 0
+    assert [now(payout).status for payout in payouts].count(Status.PAID) == 3
+    assert resolution.reconcile() == 5
+    assert {now(payout).version for payout in payouts} == {3}
+    assert table.bookmark().line == 5
+
+
+def test_two_readers_are_as_good_as_one(
+    payee: Payee, bank: InnerBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payouts = [begin(payee) for _ in range(4)]
+    bank.later()
+    bank.at["changes"] = resolution.reconcile
+    assert resolution.reconcile() == 0  # the other one was faster
+    assert {(now(payout).status, now(payout).version) for payout in payouts} == {(Status.PAID, 3)}
+    assert table.bookmark().line == 4
+
+
+def test_a_bad_line_stops_no_other_and_is_not_lost(
+    payee: Payee, bank: InnerBank, sent: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payouts = [begin(payee) for _ in range(4)]
+    bank.later()
+    bad = now(payouts[1]).attempt_id
+    good = resolution.follow
+
+    def follow(change: Change) -> None:
+        if change.attempt == bad:
+            raise Unavailable
+        good(change)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(resolution, "follow", follow)
+        assert resolution.reconcile() == 4
+    assert [now(payout).status for payout in payouts].count(Status.PAID) == 3
+    (message,) = sent
+    assert isinstance(message.body, Question)
+    # As it comes out of the queue.
+    resolution.resolve(Question.model_validate_json(message.body.model_dump_json()))
+    assert now(payouts[1]).status is Status.PAID
+
+
+LINES: dict[str, Callable[[int, str], dict[str, Any]]] = {
+    "an unknown attempt": lambda line, _: {"line": line, "attempt": "att_" + "a" * 24, "status": "paid"},
+    "an attempt of others": lambda line, _: {"line": line, "attempt": "4711", "status": "paid"},
+    "an unknown status": lambda line, attempt: {"line": line, "attempt": attempt, "status": "recalled"},
+    "half a line": lambda line, _: {"line": line},
+}
+
+
+@pytest.mark.parametrize("name", LINES)
+def test_a_line_that_is_nothing_of_ours_is_passed_by(
+    payee: Payee, bank: InnerBank, sent: list[Message], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    payout = begin(payee)
+    bank.later()
+    (paid,) = bank.book.changes(0, 10)
+
+    def lines(after: int) -> list[dict[str, Any]]:
+        told = [LINES[name](1, paid["attempt"]), {**paid, "line": 2}]
+        return [line for line in told if line["line"] > after]
+
+    bank.lines = lines  # type: ignore[method-assign]
+    assert resolution.reconcile() == 2
+    assert now(payout).status is Status.PAID
+    assert sent == []
+    assert "nothing of ours" in caplog.text
+
+
+@pytest.mark.parametrize("page", [[{"attempt": "x"}], ["x"], [None], [{"line": "1"}]])
+def test_a_page_that_is_none_is_read_again(bank: InnerBank, page: list[Any]) -> None:
+    bank.lines = lambda after: page  # type: ignore[method-assign]
+    with pytest.raises(StillUnknown):
+        resolution.reconcile()
+    assert table.bookmark().line == 0
+
+
+def test_a_feed_that_turns_in_circles_ends(payee: Payee, bank: InnerBank) -> None:
+    begin(payee)
+    bank.later()
+    lines = bank.book.changes(0, 10)
+    bank.lines = lambda after: lines  # type: ignore[method-assign]
+    assert resolution.reconcile() == 1
+    assert bank.asked.count("changes") == 2
+
+
+def test_a_bank_that_contradicts_itself_is_left_to_people(
+    payee: Payee, bank: InnerBank, sent: list[Message]
+) -> None:
+    bank.decline = "account_closed"
+    payout = begin(payee)
+    line = Change(line=1, attempt=now(payout).attempt_id, status="paid")
+    bank.lines = lambda after: [] if after else [line.model_dump()]  # type: ignore[method-assign]
+    assert resolution.reconcile() == 1
+    assert [message.body for message in sent] == [Question(payout_id=payout.id, change=line)]
+    with pytest.raises(model.Impossible):
+        resolution.follow(line)
+    assert payee.balance() == (10_000, 0)
+
+
+def test_what_a_line_costs(payee: Payee, bank: InnerBank) -> None:
+    payout = begin(payee)
+    paid = Change(line=1, attempt=now(payout).attempt_id, status="paid")
+    for status, units in (("paid", 2 * 2), ("returned", 3 * 2)):
+        with observe.metered() as counted:
+            resolution.follow(paid.model_copy(update={"status": status}))
+        assert (counted.write_units, counted.write_calls, counted.read_calls) == (units, 1, 1)
+
+
+@pytest.mark.parametrize("faults", [(conflict, conflict), (lost,), (lost, conflict, lost)])
+def test_storage_that_fails_posts_a_line_once(
+    payee: Payee, bank: InnerBank, faults: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payout = begin(payee)
+    with monkeypatch.context() as patched:
+        Time(patched)
+        Faulty(patched, *faults)
+        resolution.follow(Change(line=1, attempt=now(payout).attempt_id, status="returned"))
+    assert (now(payout).status, now(payout).version) == (Status.RETURNED, 3)
+    assert payee.balance() == (10_000, 0)
+
+
+def test_a_change_that_another_makes_meanwhile_is_looked_at_again(
+    payee: Payee, bank: InnerBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payout = begin(payee)
+    stale = now(payout)
+    paid = Change(line=1, attempt=stale.attempt_id, status="paid")
+    resolution.follow(paid)
+    monkeypatch.setattr(table, "payout", lambda _: stale)
+    resolution.follow(paid.model_copy(update={"status": "returned"}))
+    monkeypatch.undo()
+    assert now(payout).status is Status.RETURNED
+    assert len(now(payout).entries) == 3
+
+
+def test_the_handlers_do_what_they_are_called(silenced: Payout, bank: InnerBank) -> None:
+    assert {schedule.name: schedule.every_minutes for schedule in app.service.schedules} == {
+        "reconcile": 1,
+        "republish": 1440,
+    }
+    assert [source.queue for source in app.service.queues] == [resolution.QUEUE]
+
+
+def test_the_bookmark_only_moves_forward(bank: InnerBank) -> None:
+    first = table.bookmark()
+    store.commit(table.move(first, 5))
+    with pytest.raises(Exists):
+        store.commit(table.move(first, 3))
+    assert table.bookmark().line == 5
