@@ -2,10 +2,13 @@
 
 from rich.console import Console
 
+from chassis import clock
+from chassis.config import Engine
 from local.sandbox import Sandbox
 from local.system import System
 
 TEST_CARDS = "docs/test-cards.md"
+TEST_BANK_ACCOUNTS = "docs/test-bank-accounts.md"
 
 OPEN_A_MERCHANT = """
 # Onboard a merchant; its key is shown this once.
@@ -82,9 +85,15 @@ def announce(console: Console, system: System, sandbox: Sandbox | None) -> None:
         "Logs": str(system.state.logs),
         "Operator key": operator,
     }
+    if system.engine_kind is Engine.EMBEDDED:
+        ahead = clock.ahead(system.state.clock)
+        facts["Clock"] = f"{f'{ahead} ahead' if ahead else 'not moved'}  (`tael clock advance 3d` moves it)"
     if system.acquirer_url:
         facts["Acquirer"] = f"{system.acquirer_url}  (what it charged: {system.acquirer_url}/statement)"
         facts["Test cards"] = TEST_CARDS
+    if system.bank_url:
+        facts["Bank"] = f"{system.bank_url}  (what it paid: {system.bank_url}/statement)"
+        facts["Test accounts"] = TEST_BANK_ACCOUNTS
     if sandbox:
         facts["Sandbox key"] = f"{sandbox.key}  (merchant {sandbox.merchant})"
     for name, fact in facts.items():

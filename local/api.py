@@ -54,6 +54,10 @@ class Api:
         """Read one thing."""
         return self._answer("GET", path, params=query).body
 
+    def text(self, path: str, media_type: str) -> str:
+        """Read one thing as something else than JSON."""
+        return self._request("GET", path, headers={"Accept": media_type}).text
+
     def pages(self, path: str) -> Iterator[dict[str, Any]]:
         """Read a list to its end, page by page."""
         query: dict[str, str | int] = {"limit": PAGE_SIZE}
@@ -81,14 +85,20 @@ class Api:
         self._answer("DELETE", path)
 
     def _answer(self, method: str, path: str, refusal: HTTPStatus | None = None, **request: Any) -> Answer:
+        response = self._request(method, path, refusal, **request)
+        replayed = response.headers.get("Idempotent-Replayed") == "true"
+        return Answer(response.status_code, response.json() if response.content else {}, replayed)
+
+    def _request(
+        self, method: str, path: str, refusal: HTTPStatus | None = None, **request: Any
+    ) -> httpx.Response:
         try:
             response = self._client.request(method, path, **request)
         except httpx.TransportError as error:
             raise ApiError(f"{method} {path} got no answer from {self._client.base_url}: {error}.") from error
         if not response.is_success and response.status_code != refusal:
             raise ApiError(_readable(method, path, response), response.status_code)
-        replayed = response.headers.get("Idempotent-Replayed") == "true"
-        return Answer(response.status_code, response.json() if response.content else {}, replayed)
+        return response
 
 
 def _readable(method: str, path: str, response: httpx.Response) -> str:

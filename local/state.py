@@ -39,6 +39,11 @@ class State:
         """The generated secrets."""
         return self.path / "secrets.json"
 
+    @property
+    def clock(self) -> Path:
+        """How far ahead the movable clock is."""
+        return self.path / "clock"
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[State]:

@@ -1,5 +1,6 @@
 """A whole system on one machine: engine, tables, HTTP services and workers, started and stopped together."""
 
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -9,8 +10,9 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import NoReturn
 
+from chassis import clock
 from chassis.config import Engine as EngineKind
-from infra.declaration import CAPABILITIES, VAULT_KEY
+from infra.declaration import CAPABILITIES, VAULT_KEY, subscriptions
 from local import attach, process, secrets, state
 from local.engine import Engine
 from local.errors import LocalError
@@ -22,6 +24,8 @@ from local.secrets import Secrets
 
 STAGE = "local"
 SERVICES = tuple(f"functions.{name}.app" for name in CAPABILITIES)
+DESK = "local.desk"
+"""Served beside them on a laptop alone."""
 PROVISION_SECONDS = 60.0
 START_SECONDS = 30.0
 DRAIN_SECONDS = 30.0
@@ -36,6 +40,7 @@ PRODUCTION_SECRETS = (
     "TAEL_CARD_KEY",
     "TAEL_FINGERPRINT_KEY",
     "TAEL_ACQUIRER_URL",
+    "TAEL_BANK_URL",
 )
 
 
@@ -53,6 +58,8 @@ class System:
     state: state.State
     acquirer_url: str | None
     """Of the sandbox acquirer, where it is part of this system."""
+    bank_url: str | None
+    """Of the sandbox bank."""
     environment: Mapping[str, str]
     """What a process needs in its environment to be part of this system."""
     children: tuple[process.Child, ...]
@@ -110,14 +117,15 @@ def _start(stack: ExitStack, wanted: _Wanted) -> System:
         network = Network.start(opened)
         stack.callback(network.stop)
     environment = _environment(wanted, embedded, network, kept)
-    engine_url = embedded.url if embedded else None
-    stack.enter_context(attach.announced(opened.path, choice, engine_url, environment["TAEL_STAGE"]))
+    if embedded:
+        environment[clock.FILE_VARIABLE] = str(opened.clock)
+    url = f"http://{LOOPBACK}:{port}"
+    stack.enter_context(attach.announced(opened.path, url))
     # The services need their tables at the first request, not at the start: so both go on at once.
     provision = _start_provision(opened, environment)
     stack.callback(provision.kill)
     http = _start_http(opened, environment, port, wanted.workers)
     stack.callback(http.kill)
-    url = f"http://{LOOPBACK}:{port}"
     _await_provision(provision)
     running_workers = _start_workers(stack, opened, environment)
     stack.callback(http.stop, DRAIN_SECONDS)
@@ -126,19 +134,22 @@ def _start(stack: ExitStack, wanted: _Wanted) -> System:
         network.await_ready()
     return System(
         url=url,
-        engine_url=engine_url,
+        engine_url=embedded.url if embedded else None,
         engine_kind=choice,
         platform_key=environment["TAEL_PLATFORM_KEY"],
         platform_key_is_generated="TAEL_PLATFORM_KEY" not in os.environ,
         secrets=kept,
         state=opened,
-        acquirer_url=network.url if network else None,
+        acquirer_url=network.acquirer.url if network else None,
+        bank_url=network.bank.url if network else None,
         environment=environment,
         children=(*_children(embedded), http, *running_workers, *_children(network)),
     )
 
 
 def _children(part: Engine | Network | None) -> tuple[process.Child, ...]:
+    if isinstance(part, Network):
+        return part.children
     return (part.child,) if part else ()
 
 
@@ -153,8 +164,10 @@ def _environment(
     environment.setdefault("TAEL_PEPPERS", kept.peppers)
     environment.setdefault("TAEL_FINGERPRINT_KEY", kept.fingerprint_key)
     environment["TAEL_STAGE"] = STAGE
+    environment["TAEL_SUBSCRIPTIONS"] = json.dumps(subscriptions())
     environment["TAEL_CARD_KEY"] = alias_of(VAULT_KEY, STAGE)
-    environment["TAEL_ACQUIRER_URL"] = network.url
+    environment["TAEL_ACQUIRER_URL"] = network.acquirer.url
+    environment["TAEL_BANK_URL"] = network.bank.url
     environment.pop("TAEL_ENGINE_URL", None)
     if embedded:
         environment["TAEL_ENGINE_URL"] = embedded.url
@@ -193,7 +206,7 @@ def _start_http(
     where = ["--host", LOOPBACK, "--port", str(port), "--workers", str(workers)]
     return process.start(
         "The HTTP server",
-        ["runtime.http", *SERVICES, *where],
+        ["runtime.http", *SERVICES, DESK, *where],
         environment,
         Logs(stdout=opened.logs / "http.jsonl", stderr=opened.logs / "http.log"),
         keep_fds=(opened.lock_fd,),

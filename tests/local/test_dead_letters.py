@@ -12,10 +12,11 @@ from local.system import System
 from tests.layers.runtime.workshop import new_queue, new_stream, receive, send, waiting
 
 
-def tael(*arguments: str) -> subprocess.CompletedProcess[str]:
+def tael(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command in an environment that says no more than these variables do."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TAEL_")}
     command = [sys.executable, "-m", "local.main", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment | variables, capture_output=True, text=True, check=False)
 
 
 def test_an_operator_lists_and_redrives(engine: System) -> None:
@@ -31,7 +32,9 @@ def test_an_operator_lists_and_redrives(engine: System) -> None:
     assert "letter 11" in listed.stdout
     assert isinstance(dead_letters.counts(), dict)
 
-    driven = tael("dlq", "redrive", queue.name, *state)
+    where = {"TAEL_URL": engine.url, "TAEL_PLATFORM_KEY": engine.platform_key}
+    driven = tael("dlq", "redrive", queue.name, **where)
+    assert driven.stderr == ""
     assert driven.stdout == f"12 sent back to {queue.name}\n"
     assert (waiting(queue.name), waiting(queue.dead_letter)) == (12, 0)
     assert {message["Body"] for message in receive(queue.name)} <= {f"letter {n}" for n in range(12)}

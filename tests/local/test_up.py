@@ -140,6 +140,7 @@ def test_the_life_of_a_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         sandbox_key = fact(said, "Sandbox key")
         operator_key = fact(said, "Operator key")
         assert (fact(said, "State"), fact(said, "Logs")) == (str(state), str(state / "logs"))
+        assert re.search(r"^  Clock +not moved", said, re.MULTILINE)
         assert "already in use" in refused("up", "--port", str(port), "--state", str(tmp_path / "other"))
         assert "in use by another" in refused("up", "--port", "0", "--state", str(state))
         pasted = bash(commands(f"http://127.0.0.1:{port}", operator_key, sandbox_key))
@@ -172,9 +173,10 @@ def test_the_life_of_a_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         await_last_child(state)
         assert not answers(f"http://127.0.0.1:{port}", "/health")
     # The first run was stopped, in order; in the second one the engine may have gone before its readers.
-    for log in ("engine.log", "http.log", "streams.log", "queues.log", "schedules.log", "acquirer.log"):
+    outside = ("acquirer.log", "bank.log")
+    for log in ("engine.log", "http.log", "streams.log", "queues.log", "schedules.log", *outside):
         assert (state / "logs" / f"{log}.1").read_text() == ""
-    for log in ("engine.log", "http.log", "schedules.log", "acquirer.log"):
+    for log in ("engine.log", "http.log", "schedules.log", *outside):
         assert (state / "logs" / log).read_text() == ""
 
 
@@ -229,6 +231,8 @@ def test_help_and_version_explain_themselves() -> None:
     assert "demo " in text
     text = CliRunner().invoke(app, ["dlq", "--help"]).stdout
     assert "Dead letters" in text
+    assert "clock advance 8d" in CliRunner().invoke(app, ["clock", "advance", "--help"]).stdout
+    assert "tael run payments.expire" in CliRunner().invoke(app, ["run", "--help"]).stdout
     assert "list " in text
     assert "redrive " in text
     assert re.fullmatch(r"tael \d+\.\d+\.\d+\S*\n", CliRunner().invoke(app, ["--version"]).stdout)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,23 @@ def test_the_defaults_are_those_of_the_cloud() -> None:
 def test_the_region_is_the_one_that_lambda_names(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("AWS_REGION", "eu-central-1")
     assert settings().region == "eu-central-1"
+
+
+@pytest.mark.parametrize("engine", ["aws", "localstack"])
+def test_only_the_embedded_engine_moves_in_time(environment: pytest.MonkeyPatch, engine: str) -> None:
+    environment.setenv("TAEL_CLOCK_FILE", "/state/clock")
+    environment.setenv("TAEL_ENGINE", engine)
+    with pytest.raises(ConfigurationError, match="TAEL_CLOCK_FILE is only for the embedded engine"):
+        settings()
+
+
+def test_the_embedded_engine_may_move_in_time(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TAEL_ENGINE", "embedded")
+    environment.setenv("TAEL_ENGINE_URL", "http://127.0.0.1:1")
+    assert settings().clock_file is None
+    environment.setenv("TAEL_CLOCK_FILE", "/state/clock")
+    settings.cache_clear()
+    assert settings().clock_file == Path("/state/clock")
 
 
 def test_tables_are_named_for_their_stage(environment: pytest.MonkeyPatch) -> None:

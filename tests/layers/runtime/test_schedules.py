@@ -1,6 +1,9 @@
-"""The ticker runs what is due in its minute, whatever became of the others, with EventBridge's event."""
+"""The ticker runs what is due by the clock, whatever became of the others, with EventBridge's event."""
 
 import re
+import sys
+from datetime import timedelta
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,11 +19,27 @@ from runtime.schedules import Ticker, scheduled_event
 pytestmark = pytest.mark.usefixtures("engine")
 
 
-def service(ran: list[str], every: dict[str, int], *failing: str) -> Service:
+class Calendar:
+    """The time of day of this process, which stands still until it is moved."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = clock.now()
+        monkeypatch.setattr(clock, "now", lambda: self.now)
+
+    def pass_by(self, **time: float) -> None:
+        self.now += timedelta(**time)
+
+
+@pytest.fixture
+def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
+    return Calendar(monkeypatch)
+
+
+def service(ran: list[str], every: dict[str, int | None], *failing: str) -> Service:
     """Schedules of these names and rates, of which some always fail."""
     made = Service("sweeper", "Sweeps.")
 
-    def declare(name: str, minutes: int) -> None:
+    def declare(name: str, minutes: int | None) -> None:
         def run() -> int:
             ran.append(name)
             if name in failing:
@@ -34,25 +53,104 @@ def service(ran: list[str], every: dict[str, int], *failing: str) -> Service:
     return made
 
 
-def test_each_schedule_runs_at_its_rate_beginning_with_the_first_tick() -> None:
+def test_each_schedule_runs_at_its_rate_beginning_a_minute_after_the_start(calendar: Calendar) -> None:
     ran: list[str] = []
-    ticker = Ticker([service(ran, {"one": 1, "three": 3})])
-    for _ in range(7):
+    ticker = Ticker([service(ran, {"one": 1, "three": 3, "asked": None})])
+    for _ in range(5 * 60):
+        calendar.pass_by(seconds=1)
         ticker.tick()
-    assert ran == ["one", "three", "one", "one"] * 2 + ["one", "three"]
+    assert ran == [*("one", "three", "one", "one"), *("one", "three", "one")]
 
 
-def test_one_that_fails_keeps_no_other_from_running_and_is_tried_again() -> None:
+def test_a_clock_that_is_moved_ahead_runs_each_once_at_once(calendar: Calendar) -> None:
     ran: list[str] = []
-    every = {"bad": 1, "good": 1}
+    ticker = Ticker([service(ran, {"often": 1, "daily": 24 * 60, "asked": None})])
+    calendar.pass_by(days=8)
+    for _ in range(3):
+        ticker.tick()
+    assert ran == ["often", "daily"]
+    calendar.pass_by(hours=12)
+    ticker.tick()
+    calendar.pass_by(hours=12)
+    ticker.tick()
+    assert ran == ["often", "daily", "often", "often", "daily"]
+
+
+def test_a_clock_that_was_moved_before_the_start_may_have_been_moved_just_then(
+    calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr(clock, "moved", lambda: timedelta(days=8))
+    ticker = Ticker([service(ran, {"often": 1, "daily": 24 * 60})])
+    ticker.tick()
+    ticker.tick()
+    assert ran == ["often", "daily"]
+
+
+def test_a_clock_that_is_set_back_keeps_nothing_waiting(calendar: Calendar) -> None:
+    ran: list[str] = []
+    ticker = Ticker([service(ran, {"one": 1})])
+    calendar.pass_by(hours=-3)
+    ticker.tick()
+    ticker.tick()
+    assert ran == ["one"]
+
+
+def test_one_that_fails_keeps_no_other_from_running_and_is_tried_again(calendar: Calendar) -> None:
+    ran: list[str] = []
+    every: dict[str, int | None] = {"bad": 1, "good": 1}
     ticker = Ticker([service(ran, every, "bad"), service(ran, {"other": 1})])
-    ticker.tick()
-    ticker.tick()
+    for _ in range(2):
+        calendar.pass_by(minutes=1)
+        ticker.tick()
     assert ran == ["bad", "good", "other"] * 2
 
 
 def test_services_without_schedules_have_nothing_to_run() -> None:
     Ticker([Service("idle", "Has none.")]).tick()
+
+
+@pytest.fixture
+def sweeper(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What ran of a module `sweeper`, made for the command line."""
+    ran: list[str] = []
+    module = ModuleType("sweeper")
+    vars(module)["service"] = service(ran, {"often": 1, "asked": None, "bad": None}, "bad")
+    monkeypatch.setitem(sys.modules, "sweeper", module)
+    return ran
+
+
+def test_one_schedule_is_run_when_somebody_asks(
+    sweeper: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert schedules.main(["sweeper", "--once", "asked"]) == 0
+    assert sweeper == ["asked"]
+    assert capsys.readouterr().out.splitlines()[-1] == "sweeper.asked: 7 done"
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "sentence"),
+    [
+        ("nothing", 2, "sweeper has no schedule nothing; its schedules are: often, asked, bad"),
+        ("bad", 1, "sweeper.bad failed: RuntimeError"),
+    ],
+)
+def test_one_that_cannot_be_run_is_a_sentence_and_an_exit_code(
+    sweeper: list[str], capsys: pytest.CaptureFixture[str], name: str, code: int, sentence: str
+) -> None:
+    assert schedules.main(["sweeper", "--once", name]) == code
+    assert capsys.readouterr().err == f"runtime.schedules: {sentence}\n"
+
+
+def test_one_schedule_is_one_of_one_service(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        schedules.main(["sweeper", "another", "--once", "often"])
+    assert "--once takes one service" in capsys.readouterr().err
+
+
+def test_a_service_that_is_not_there_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert schedules.main(["no_such_service"]) == 2
+    assert "runtime.schedules cannot start: No module named" in capsys.readouterr().err
 
 
 def test_the_event_is_one_that_eventbridge_would_send(monkeypatch: pytest.MonkeyPatch) -> None:
