@@ -16,6 +16,7 @@ import pytest
 from chassis import aws
 from chassis.config import settings
 from local.system import System, running
+from tests.scheduling import Together, is_late
 
 SEED = 20101201
 """Of everything random in the tests; hypothesis is derandomized, so its examples are always the same."""
@@ -23,6 +24,17 @@ SEED = 20101201
 
 hypothesis.settings.register_profile("tael", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("tael")
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none under `-p no:xdist`
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Share the tests out by the systems that they need."""
+    return Together(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: is_late(item.nodeid))
 
 
 def pytest_report_header() -> str:
@@ -119,11 +131,17 @@ class Shop:
         wallet = self.http.get(f"/v1/wallets/{wallet_id}").json()
         return wallet["available"], wallet["held"]
 
-    def pending(self) -> int:
-        """What was captured for the shop and is not settled."""
-        answer = self.http.get(f"/v1/ledger/accounts/merchant_pending:{self.id}:GBP")
-        balance: int = answer.json()["balance"]
-        return balance
+    def pending(self, currency: str = "GBP") -> int:
+        """What was captured for the shop and is not settled: the sum of its entries, true as of now."""
+        path, total = f"/v1/ledger/accounts/merchant_pending:{self.id}:{currency}/entries", 0
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.http.get(path, params={"limit": 100, **({"cursor": cursor} if cursor else {})}).json()
+            total += sum(
+                entry["amount"] * (1 if entry["direction"] == "credit" else -1) for entry in page["data"]
+            )
+            cursor = page["next_cursor"]
+        return total
 
     def become(self, wallet_id: str, change: str) -> httpx.Response:
         """Freeze, unfreeze or close a wallet."""

@@ -11,7 +11,7 @@ def of_release(settlement: StoredSettlement) -> tuple[Posting, ...]:
     """From the merchant's pending balance: the fees to the platform, and the net to what can be paid out."""
     fees = accounts.fees(settlement.currency)
     available = accounts.merchant_available(settlement.merchant_id, settlement.currency)
-    movements = ((Reason.FEE, fees, settlement.fees), (Reason.SETTLEMENT, available, settlement.paid))
+    movements = ((Reason.FEE, fees, settlement.fees), (Reason.NET_SETTLEMENT, available, settlement.paid))
     return tuple(
         _posting(settlement, reason, target, amount) for reason, target, amount in movements if amount
     )

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Rate, SQSEvent
-from pydantic import TypeAdapter
 
-from chassis import attributes, events, ids, observe
+from chassis import attributes, events, ids, messages, observe
 from chassis.attributes import Item
 from chassis.events import Message
 from chassis.observe import BatchRecord, Casualty
@@ -16,9 +15,6 @@ from chassis.proxy import Event
 Invoke = Callable[[Event, Any], Any]
 """What Lambda calls with an event and its context."""
 Publish = Callable[[Sequence["Change"]], Iterable[Message] | None]
-Failed = Mapping[int, Exception]
-"""Position in a batch -> why the message there is to be delivered again."""
-ConsumeAll = Callable[[Sequence[Any]], Failed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +146,10 @@ class Sources:
             raise ValueError(f"a batch of more than {events.BATCH_MESSAGES} needs a window to be gathered in")
 
         def register(consume: Callable[[Any], object]) -> Invoke:
-            takes_all, model = _message_type(consume)
-            consume_all = consume if takes_all else _one_by_one(consume)
+            consumer = messages.consumer(consume)
 
             def handler(event: SQSEvent) -> Event:
-                return _consume(self.name, name, event.to_dict(), model, consume_all)
+                return _consume(self.name, name, event.to_dict(), consumer)
 
             invoke: Invoke = self.app.on_sqs_message(
                 queue=queue,
@@ -202,30 +197,6 @@ class Sources:
         return register
 
 
-def _message_type(consume: Callable[[Any], object]) -> tuple[bool, TypeAdapter[Any]]:
-    """Whether a consumer takes a whole batch, and what reads one message for it."""
-    hints = get_type_hints(consume, include_extras=True)
-    hints.pop("return", None)
-    if len(hints) != 1 or Any in hints.values():
-        raise TypeError(f"{consume.__name__} does not take one message, or a sequence of them")
-    (hint,) = hints.values()
-    takes_all = get_origin(hint) is Sequence
-    return takes_all, TypeAdapter(get_args(hint)[0] if takes_all else hint)
-
-
-def _one_by_one(consume: Callable[[Any], object]) -> ConsumeAll:
-    def consume_all(messages: Sequence[Any]) -> Failed:
-        failed: dict[int, Exception] = {}
-        for position, message in enumerate(messages):
-            try:
-                consume(message)
-            except Exception as error:  # noqa: BLE001 - whatever it is, this message alone is delivered again
-                failed[position] = error
-        return failed
-
-    return consume_all
-
-
 def _run(service: str, name: str, event_id: str, run: Callable[[], int]) -> int:
     """Run a schedule's work and leave one log line; a failure is raised again, for Lambda to count."""
     record = observe.RequestRecord(event_id, operation=f"schedule {name}")
@@ -233,28 +204,13 @@ def _run(service: str, name: str, event_id: str, run: Callable[[], int]) -> int:
         return run()
 
 
-def _consume(
-    service: str, name: str, event: Event, model: TypeAdapter[Any], consume: Callable[[Any], Any]
-) -> Event:
+def _consume(service: str, name: str, event: Event, consumer: messages.Consumer) -> Event:
     """Give out a batch of messages; the answer names those that are to be delivered again."""
     records = event["Records"]
     record = BatchRecord(ids.random("req"), f"queue {name}", received=len(records))
     with observe.reported(service, record):
-        readable: dict[str, Any] = {}
-        errors: dict[str, Exception] = {}
-        for message in records:
-            try:
-                readable[message["messageId"]] = model.validate_json(message["body"])
-            except ValueError as error:
-                errors[message["messageId"]] = error
-        failed: Failed = consume(list(readable.values())) if readable else {}
-        message_ids = list(readable)
-        errors |= {message_ids[position]: error for position, error in failed.items()}
-        record.failures += [
-            Casualty.of(message["messageId"], errors[message["messageId"]])
-            for message in records
-            if message["messageId"] in errors
-        ]
+        failed = consumer.take({message["messageId"]: message["body"] for message in records})
+        record.failures = [Casualty.of(message_id, error) for message_id, error in failed.items()]
     return _failures(record)
 
 

@@ -34,7 +34,7 @@ class Reason(StrEnum):
     TOPUP = "topup"
     PAYMENT = "payment"
     REFUND = "refund"
-    SETTLEMENT = "settlement"
+    NET_SETTLEMENT = "net_settlement"
     FEE = "fee"
     PAYOUT = "payout"
     PAYOUT_PAID = "payout_paid"
@@ -51,7 +51,7 @@ PERMITTED: dict[Reason, frozenset[tuple[Kind, Kind]]] = {
     Reason.REFUND: frozenset(
         {(Kind.MERCHANT_PENDING, Kind.WALLET), (Kind.MERCHANT_PENDING, Kind.ACQUIRER_RECEIVABLE)}
     ),
-    Reason.SETTLEMENT: frozenset({(Kind.MERCHANT_PENDING, Kind.MERCHANT_AVAILABLE)}),
+    Reason.NET_SETTLEMENT: frozenset({(Kind.MERCHANT_PENDING, Kind.MERCHANT_AVAILABLE)}),
     Reason.FEE: frozenset({(Kind.MERCHANT_PENDING, Kind.FEES)}),
     Reason.PAYOUT: frozenset(
         {(Kind.MERCHANT_AVAILABLE, Kind.BANK_IN_TRANSIT), (Kind.WALLET, Kind.BANK_IN_TRANSIT)}
@@ -67,5 +67,5 @@ PERMITTED: dict[Reason, frozenset[tuple[Kind, Kind]]] = {
 }
 """Reason -> the kinds (from, to) between which it may move money; nothing else may move."""
 
-UNCONDITIONAL = frozenset({Reason.REFUND, Reason.TOPUP, Reason.SETTLEMENT, Reason.PAYOUT_RETURN})
+UNCONDITIONAL = frozenset({Reason.REFUND, Reason.TOPUP, Reason.NET_SETTLEMENT, Reason.PAYOUT_RETURN})
 """Reasons whose credit posts whatever the account's status: it belongs to an operation accepted before."""

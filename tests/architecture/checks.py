@@ -18,7 +18,7 @@ CAPABILITY_FILES = {
     )
 }
 VAGUE_NAMES = {"utils", "common", "helpers", "core"}
-WRITE_BUILDERS = {"Write", "put", "replace_version", "update"}
+WRITE_BUILDERS = {"Write", "put", "replace_version", "update", "upsert"}
 
 
 class Tree:

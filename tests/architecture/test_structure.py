@@ -25,9 +25,15 @@ from tests.architecture.checks import (
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.fixture(scope="module")
+def source() -> Tree:
+    """The source, read once for all checks."""
+    return Tree(ROOT)
+
+
 @pytest.mark.parametrize("check", CHECKS)
-def test_the_source(check: Check) -> None:
-    assert list(check(Tree(ROOT))) == []
+def test_the_source(check: Check, source: Tree) -> None:
+    assert list(check(source)) == []
 
 
 DECLARATION = '''"""Owns it."""

@@ -19,7 +19,7 @@ OPERATIONS = {
     if operation.access is not Access.PUBLIC
 }
 DOCUMENT: dict[str, Any] = openapi.document(SERVICES)
-"""What is served; test_openapi says so."""
+"""What is served, without what a laptop serves beside it; test_openapi says so."""
 
 JSON = {"Content-Type": "application/json"}
 
@@ -56,7 +56,9 @@ class Caller:
             "key_id": "key_" + "a" * 32,
             "merchant_id": shop.id,
             "order_id": "1",
+            "payout_id": "po_" + "a" * 24,
             "refund_id": "ref_" + "a" * 24,
+            "settlement_id": "stl_" + "a" * 24,
             "topup_id": "top_" + "a" * 24,
             "transfer_id": "trf_" + "a" * 24,
             "wallet_id": wallet,

@@ -33,7 +33,7 @@ NAMES = (
     "refund_silent",
 )
 NUMBERS = (PLAIN, AMEX, *(BY_NAME[name].number for name in NAMES), BY_NAME["incorrect_cvc"].number)
-BAD = ("4929123456789016", "4929123456789015x")
+BAD = ("4929123456789016", "4929123456789015x", "4929 1234 5678 9015")
 MARK = "a-customer-who-is-found-again"
 
 
@@ -78,6 +78,8 @@ def use_one(till: Till, wallet: str, number: str) -> None:
     broken = f'{{"number": "{number}", "cvc": "{cvc}"'
     till.shop.http.post("/v1/cards", content=broken, headers=new_key())
     till.pay(f"{number}-as-a-card", number)
+    till.shop.http.get(f"/v1/cards/{number}")
+    till.shop.http.get("/v1/cards", params={"number": number})
     if kept.status_code == 201:
         card, last4 = kept.json()["id"], kept.json()["last4"]
         till.pay(f"a-{last4}", card)

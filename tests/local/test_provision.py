@@ -55,5 +55,5 @@ def test_declarations_fit_each_other() -> None:
         assert queue.visibility_seconds >= 6 * FUNCTION_TIMEOUT_SECONDS
     tables = {table.name for table in declaration.TABLES}
     assert {stream.table for stream in STREAMS} <= tables
-    source = StreamSource("follow", "orders", 1, 0, 0, lambda event, context: None)
+    source = StreamSource("follow", "orders", 1, 0, 0, tells_shards=False, invoke=lambda event, context: None)
     assert source.failures == Stream("orders", "a.test").failures

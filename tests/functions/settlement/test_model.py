@@ -128,7 +128,7 @@ SUMS = st.tuples(st.integers(0, 500), st.integers(0, 500), st.integers(0, 50))
 @given(st.lists(SUMS, max_size=8))
 def test_over_any_days_nothing_is_made_or_lost(days: list[tuple[int, int, int]]) -> None:
     carry = Carry(currency="GBP")
-    moved = {Reason.SETTLEMENT: 0, Reason.FEE: 0}
+    moved = {Reason.NET_SETTLEMENT: 0, Reason.FEE: 0}
     for sums in days:
         closed, carry = model.closed(of(sums), carry, AT)
         for movement in postings.of_release(model.released(closed, AT)):
@@ -136,7 +136,7 @@ def test_over_any_days_nothing_is_made_or_lost(days: list[tuple[int, int, int]])
             moved[movement.reason] += movement.amount
     assert carry.amount <= 0
     assert moved[Reason.FEE] == sum(fees for _, _, fees in days)
-    assert moved[Reason.SETTLEMENT] + carry.amount == sum(sums[0] - sums[1] - sums[2] for sums in days)
+    assert moved[Reason.NET_SETTLEMENT] + carry.amount == sum(sums[0] - sums[1] - sums[2] for sums in days)
 
 
 def test_a_settlement_moves_in_one_direction_only() -> None:

@@ -252,7 +252,7 @@ def test_a_merchant_s_account_is_there_with_its_first_credit_and_can_be_spent() 
     assert accounts.read(mine) is None
 
     for number in range(2):
-        settled = posting(Reason.SETTLEMENT, pending, mine, amount=50)
+        settled = posting(Reason.NET_SETTLEMENT, pending, mine, amount=50)
         store.commit(*post(replace(settled, operation=f"{merchant} {number}")))
     balance = accounts.read(mine)
     assert balance

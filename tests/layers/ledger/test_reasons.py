@@ -67,7 +67,7 @@ def test_these_and_no_others_are_the_ways_of_money() -> None:
         (Reason.PAYMENT, Kind.ACQUIRER_RECEIVABLE, Kind.MERCHANT_PENDING),
         (Reason.REFUND, Kind.MERCHANT_PENDING, Kind.WALLET),
         (Reason.REFUND, Kind.MERCHANT_PENDING, Kind.ACQUIRER_RECEIVABLE),
-        (Reason.SETTLEMENT, Kind.MERCHANT_PENDING, Kind.MERCHANT_AVAILABLE),
+        (Reason.NET_SETTLEMENT, Kind.MERCHANT_PENDING, Kind.MERCHANT_AVAILABLE),
         (Reason.FEE, Kind.MERCHANT_PENDING, Kind.FEES),
         (Reason.PAYOUT, Kind.WALLET, Kind.BANK_IN_TRANSIT),
         (Reason.PAYOUT, Kind.MERCHANT_AVAILABLE, Kind.BANK_IN_TRANSIT),
