@@ -46,7 +46,7 @@ class BankAccount(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     holder_name: str
-    iban: str
+    iban: str = Field(repr=False)
     bic: str | None = None
     currency: str
 

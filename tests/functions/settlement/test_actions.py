@@ -441,3 +441,16 @@ def test_another_merchant_s_settlement_is_not_there(merchant: str) -> None:
             read()
     assert actions.list_settlements(stranger, SettlementQuery()).data == []
     assert actions.get_position(stranger).data[0].pending == 0
+
+
+def test_what_a_close_and_a_release_cost(merchant: str, at: Callable[[str], None]) -> None:
+    count(captured(merchant, "1"), refunded(merchant, "1"))
+    at("2026-11-28T00:06")
+    with observe.metered() as closing:
+        actions._close(found(merchant))
+    with observe.metered() as releasing:
+        actions._release(found(merchant))
+    # Settlement and carry; it leaves the index of what is to be closed for that of what is to be released.
+    assert (closing.write_units, closing.write_calls) == (2 * 2 + 2, 1)
+    # Settlement, balance and two entries; it leaves two indexes.
+    assert (releasing.write_units, releasing.write_calls) == (2 * 4 + 2, 1)
