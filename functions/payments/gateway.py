@@ -1,8 +1,9 @@
 """The acquirer, as payments ask it: each question under the attempt id that was stored before it."""
 
 from acquiring import vault
-from acquiring.acquirer import Approved, Card, DeclineCode, Declined, NotFound, Outcome, Unknown, connector
+from acquiring.acquirer import Approved, Card, DeclineCode, Declined, Outcome, connector
 from chassis.errors import NotFound as NoSuchThing
+from chassis.outside import NotFound, Unknown
 from functions.payments.records import Pending, StoredPayment
 
 

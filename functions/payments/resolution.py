@@ -3,9 +3,10 @@
 import math
 from datetime import datetime
 
-from acquiring.acquirer import NotFound, Outcome, Unknown
+from acquiring.acquirer import Outcome
 from chassis import clock, events, store
 from chassis.events import Message
+from chassis.outside import NotFound, Unknown
 from chassis.sources import Change
 from chassis.writes import Exists, Write
 from functions.payments import gateway, pending, postings, table

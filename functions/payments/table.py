@@ -101,11 +101,6 @@ def everything() -> Iterator[Item]:
     return store.scan(TABLE)
 
 
-def waiting() -> Iterator[StoredPayment]:
-    """Every payment that waits for the acquirer, by a scan: an index would cost every payment a write."""
-    return (parsed(item) for item in everything() if is_payment(item) and "pending" in item)
-
-
 def is_payment(item: Item) -> bool:
     """Whether an item is a payment, and not a refund."""
     return bool(item["sk"] == _PAYMENT)

@@ -1,6 +1,6 @@
 """The rules of settlement: what a line is, which settlement counts it, how one is closed and released."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from chassis import clock, ids
@@ -58,15 +58,17 @@ def settlement_id(merchant_id: str, currency: str, window: str) -> str:
     return ids.derive("stl", merchant_id, currency, window)
 
 
-def opened(line: Line, window: str) -> StoredSettlement:
-    """The settlement of that window as its first line finds it: empty, and as long delayed as the line is."""
-    moved = datetime.fromisoformat(window) - datetime.fromisoformat(line.window)
+def opened(lines: Sequence[Line], window: str) -> StoredSettlement:
+    """The settlement of that window as these lines need it: empty, and delayed as the slowest of them is."""
+    first = lines[0]
+    moved = datetime.fromisoformat(window) - datetime.fromisoformat(first.window)
+    latest = datetime.fromisoformat(max(line.available_at for line in lines))
     return StoredSettlement(
-        id=settlement_id(line.merchant_id, line.currency, window),
-        merchant_id=line.merchant_id,
-        currency=line.currency,
+        id=settlement_id(first.merchant_id, first.currency, window),
+        merchant_id=first.merchant_id,
+        currency=first.currency,
         window=window,
-        available_at=clock.timestamp(datetime.fromisoformat(line.available_at) + moved),
+        available_at=clock.timestamp(latest + moved),
         status="open",
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from functions.settlement.shapes import LineType, Settlement, SettlementLine, SettlementStatus
+from functions.settlement.shapes import LineType, Settlement, SettlementStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +23,10 @@ class Line:
     window: str
     available_at: str
 
-    @property
-    def net(self) -> int:
-        """What it adds to what the merchant gets."""
-        return self.amount - self.fee if self.type == "payment" else -self.amount
 
-    def shown(self) -> SettlementLine:
-        """The line as the API shows it."""
-        return SettlementLine(
-            type=self.type,
-            order_id=self.order_id,
-            refund_id=self.refund_id,
-            amount=self.amount,
-            fee=self.fee,
-            net=self.net,
-            currency=self.currency,
-            occurred_at=self.occurred_at,
-            window=self.window,
-        )
+def net_of(amount: int, fee: int, *, is_refund: bool) -> int:
+    """What a line adds to what the merchant gets."""
+    return -amount if is_refund else amount - fee
 
 
 class StoredSettlement(BaseModel):

@@ -1,13 +1,14 @@
 """What settlement shows, and what it understands of the events that it is told."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from chassis import ids
 from chassis.paging import PageQuery
 from chassis.shapes import Resource, Timestamp
-from ledger.money import Amount, Currency
+from ledger.money import MAX_AMOUNT, Amount, Currency
 
 SettlementStatus = Literal["open", "closed", "released"]
 LineType = Literal["payment", "refund"]
@@ -85,7 +86,16 @@ class Position(Resource):
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=64)]
-_Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")]
+
+
+def _is_a_time(text: str) -> str:
+    datetime.fromisoformat(text)
+    return text
+
+
+_Moment = Annotated[
+    str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"), AfterValidator(_is_a_time)
+]
 
 
 class _Told(BaseModel):
@@ -100,7 +110,7 @@ class CapturedPayment(_Told):
     order_id: _Text
     currency: Currency
     captured: Amount
-    fee: Annotated[int, Field(ge=0)]
+    fee: Annotated[int, Field(ge=0, le=2 * MAX_AMOUNT)]
     captured_at: _Moment
     settlement_window: _Moment
     available_at: _Moment

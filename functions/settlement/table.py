@@ -1,8 +1,10 @@
 """The settlements table: sums, the lines that were counted, and the manifest that tells them in order."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Literal
 
 from chassis import clock, paging, store
 from chassis.attributes import Item
@@ -13,13 +15,14 @@ from chassis.writes import (
     Key,
     Write,
     absent_or,
+    at_most,
     equals,
     put,
     replace_version,
     upsert,
 )
 from functions.settlement import model
-from functions.settlement.records import Carry, Line, StoredSettlement
+from functions.settlement.records import Carry, Line, StoredSettlement, net_of
 from functions.settlement.shapes import Settlement, SettlementLine, SettlementQuery
 
 TABLE = "settlements"
@@ -28,11 +31,13 @@ LINES = store.TRANSACTION_WRITES - 2
 LINE_SHARDS = 16
 DUE_SHARDS = 8
 PAGE = 100
-CHUNKS = 10
+CHUNKS = 50
 """Of the manifest, read at once: together they are far below the megabyte that a query gives."""
 _SETTLEMENT = "SETTLEMENT"
 _CHUNK = "CHUNK#"
 _CHUNKS = (_CHUNK, "CHUNK$")
+_PLACE = re.compile(rf"{_CHUNK}[^~]+~\d{{3}}")
+"""Of a line: its chunk, and where it stands in that."""
 _CARRY = "CARRY#"
 _CARRIES = (_CARRY, "CARRY$")
 """`$` follows `#`."""
@@ -42,6 +47,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 class Closed(Exception):
     """The settlement takes no more lines."""
+
+
+class Delayed(Exception):
+    """The settlement is available later than these lines are, and stays so."""
+
+    def __init__(self, available_at: str) -> None:
+        super().__init__(f"available at {available_at}")
+        self.available_at = available_at
 
 
 class Counted(Exception):
@@ -64,14 +77,18 @@ def _line_key(line: Line) -> Key:
 def count(settlement: StoredSettlement, lines: Sequence[Line], at: datetime) -> tuple[Write, ...]:
     """Add lines of one window to an open settlement, which need not be there yet, each of them once.
 
-    Closed or Counted is what their commit is refused with.
+    Of several delays the longest counts, so `settlement` must not be available before what is there is.
+    Closed, Delayed or Counted is what their commit is refused with.
     """
+    initial = {**_item(settlement), **_indexed(settlement)}
     head = upsert(
         TABLE,
         _key(settlement.id),
         absent_or(equals("status", "open")),
-        refused=lambda _: Closed(),
-        initial={**_item(settlement), **_indexed(settlement)},
+        absent_or(at_most("available_at", settlement.available_at)),
+        refused=_closed_or_delayed,
+        assign={"available_at": initial.pop("available_at")},
+        initial=initial,
         add=model.sums(lines),
     )
     counted = (
@@ -79,6 +96,11 @@ def count(settlement: StoredSettlement, lines: Sequence[Line], at: datetime) -> 
         for line in lines
     )
     return (head, *counted, _chunk(settlement.id, lines, at))
+
+
+def _closed_or_delayed(found: Item | None) -> Exception:
+    is_open = found is not None and found["status"] == "open"
+    return Delayed(found["available_at"]) if found and is_open else Closed()
 
 
 def _chunk(settlement_id: str, lines: Sequence[Line], at: datetime) -> Write:
@@ -103,7 +125,7 @@ def _unpacked(chunk: Item) -> Iterator[SettlementLine]:
             refund_id=refund_id[0] if refund_id else None,
             amount=amount,
             fee=fee,
-            net=-amount if refund_id else amount - fee,
+            net=net_of(amount, fee, is_refund=bool(refund_id)),
             currency=chunk["currency"],
             occurred_at=clock.timestamp(_EPOCH + microseconds * _MICROSECOND),
             window=chunk["window"],
@@ -129,7 +151,8 @@ def _item(settlement: StoredSettlement) -> Item:
 def _indexed(settlement: StoredSettlement) -> Item:
     """The attributes of the indexes: the merchant's list, what is due next, and what is not released yet."""
     mine = listed(settlement.merchant_id, settlement.window, settlement.id)
-    shard = shard_of(settlement.id, DUE_SHARDS)
+    # By whom and what it is for: a merchant's settlements are due in their order, in which they carry over.
+    shard = shard_of(f"{settlement.merchant_id}#{settlement.currency}", DUE_SHARDS)
     if settlement.status == "released":
         return mine
     is_open = settlement.status == "open"
@@ -150,8 +173,7 @@ def parsed(item: Item) -> StoredSettlement:
 
 def settlement(settlement_id: str) -> StoredSettlement | None:
     """The settlement as of now."""
-    item = store.get(TABLE, _key(settlement_id))
-    return parsed(item) if item else None
+    return next(iter(_load([_key(settlement_id)])))
 
 
 def settlements_of(merchant_id: str, query: SettlementQuery) -> Page[Settlement]:
@@ -163,17 +185,8 @@ def settlements_of(merchant_id: str, query: SettlementQuery) -> Page[Settlement]
     return newest(TABLE, merchant_id, query, load, query.keeps)
 
 
-def due_to_close(before: str) -> Iterator[StoredSettlement]:
-    """Open settlements of windows that ended by then, the oldest of each shard first."""
-    return _due("close", before)
-
-
-def due_to_release(before: str) -> Iterator[StoredSettlement]:
-    """Closed settlements that are available by then, the oldest of each shard first."""
-    return _due("release", before)
-
-
-def _due(step: str, before: str) -> Iterator[StoredSettlement]:
+def due(step: Literal["close", "release"], before: str) -> Iterator[StoredSettlement]:
+    """Settlements that are to be closed, or released, by then: the oldest of each merchant first."""
     for shard in range(DUE_SHARDS):
         yield from _indexed_by("due", f"{step}#{shard}", before)
 
@@ -201,7 +214,7 @@ def _indexed_by(index: str, partition: str, before: str) -> Iterator[StoredSettl
         start = f"{keys[-1][f'{index}_sk']}~"
 
 
-def _load(keys: Sequence[Item]) -> list[StoredSettlement | None]:
+def _load(keys: Sequence[Key]) -> list[StoredSettlement | None]:
     items = store.get_many((TABLE, {"pk": key["pk"], "sk": key["sk"]}) for key in keys)
     return [parsed(item) if item else None for item in items]
 
@@ -210,6 +223,8 @@ def lines_of(settlement_id: str, query: PageQuery) -> Page[SettlementLine]:
     """A page of the lines that a settlement has counted, those counted last first."""
     listing = f"{TABLE}/{settlement_id}"
     before = paging.bound(query, listing, *_CHUNKS)
+    if query.cursor is not None and not _PLACE.fullmatch(before):
+        raise paging.not_a_cursor()
     found = list(islice(_lines_before(settlement_id, before), query.limit + 1))
     here = found[: query.limit]
     more = len(found) > len(here)
@@ -230,7 +245,7 @@ def _lines_before(settlement_id: str, before: str) -> Iterator[tuple[str, Settle
     while chunks := store.query(TABLE, ("pk", settlement_id), ("sk", _CHUNK, upper), limit=CHUNKS):
         for chunk in chunks:
             lines = list(_unpacked(chunk))
-            last = int(position) if position and chunk["sk"] == place else len(lines)
+            last = min(int(position), len(lines)) if position and chunk["sk"] == place else len(lines)
             for number in reversed(range(last)):
                 yield f"{chunk['sk']}~{number:03}", lines[number]
         upper = str(chunks[-1]["sk"])
@@ -242,10 +257,10 @@ def carry(merchant_id: str, currency: str) -> Carry:
     return Carry.model_validate(item) if item else Carry(currency=currency)
 
 
-def carries(merchant_id: str) -> Iterator[Carry]:
+def carries(merchant_id: str) -> list[Carry]:
     """The same, of every currency in which a settlement of the merchant has been closed."""
     items = store.query(TABLE, ("pk", merchant_id), ("sk", *_CARRIES), limit=2 * PAGE)
-    return (Carry.model_validate(item) for item in items)
+    return [Carry.model_validate(item) for item in items]
 
 
 def save_carry(merchant_id: str, left: Carry) -> Write:

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterable
 from datetime import datetime
 
-from acquiring.acquirer import NotFound, Outcome, Unknown
+from acquiring.acquirer import Outcome
 from chassis import clock, events, store
 from chassis.events import Message
+from chassis.outside import NotFound, Unknown
 from chassis.sources import Change, each
 from chassis.writes import Exists
 from functions.topups import gateway, model, table
@@ -85,12 +86,7 @@ def _reminders_of(change: Change) -> list[Message]:
 
 def remind_all() -> int:
     """Send a reminder for every top-up that waits, as if it had just begun to; returns how many."""
-    sent = 0
-    for topup in table.waiting():
-        # Each at once: should the scan be cut short, the first ones have been reminded of.
-        events.send([_reminder(topup)])
-        sent += 1
-    return sent
+    return events.send_as_found(map(_reminder, table.waiting()))
 
 
 def _reminder(topup: StoredTopup) -> Message:

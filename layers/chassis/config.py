@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     bank_try_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
     """As with the acquirer."""
     bank_total_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
-    subscriptions: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    subscriptions: dict[str, tuple[str, ...]] | None = None
     """Type of an event -> the queues that are told of it; given as a JSON object."""
     clock_file: Path | None = None
     """Where the embedded engine's calendar has been moved to; `chassis.clock` reads it."""

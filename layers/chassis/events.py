@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, SerializeAsAny
 
 from chassis import aws, clock, ids, observe
-from chassis.config import queue_name, settings
+from chassis.config import ConfigurationError, queue_name, settings
 from chassis.errors import Unavailable
 from chassis.store import BACKOFF_BASE_SECONDS, BACKOFF_CAP_SECONDS, DEADLINE_SECONDS
 
@@ -58,10 +58,16 @@ class Event(BaseModel):
 
 
 def told(event: Event) -> list[Message]:
-    """The event for each queue that subscribes to its type; whoever sends it knows none of them."""
+    """The event for each queue that subscribes to its type; whoever sends it knows none of them.
+
+    Raises ConfigurationError where nobody has said who does: an event that is told to none is lost.
+    """
+    subscriptions = settings().subscriptions
+    if subscriptions is None:
+        raise ConfigurationError("TAEL_SUBSCRIPTIONS is not set, and this function has events to tell")
     queues = {
         queue: None
-        for pattern, subscribed in settings().subscriptions.items()
+        for pattern, subscribed in subscriptions.items()
         if fnmatchcase(event.type, pattern)
         for queue in subscribed
     }

@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -19,6 +20,19 @@ Outcome = TypeVar("Outcome")
 Answer = tuple[int, bytes]
 Read = Callable[[int, Any], Outcome | None]
 """From the status and the JSON of an answer to what it means; None where it is not understood in full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can say what became of an attempt: it may be done, may not be, or may yet be. Look it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The other side never saw that attempt id, and may see it yet.
+
+    Have it refused for ever before calling it a failure.
+    """
 
 
 class Outside:

@@ -60,8 +60,13 @@ def bound(query: PageQuery, listing: str, lower: str, upper: str) -> str:
         return upper
     unpacked = ids.unpack(query.cursor, 2)
     if unpacked is None or unpacked[0] != ids.fingerprint(listing) or not lower <= unpacked[1] < upper:
-        raise ValidationFailed.of("query", "/cursor", "is not the next_cursor of an earlier page")
+        raise not_a_cursor()
     return unpacked[1]
+
+
+def not_a_cursor() -> ValidationFailed:
+    """The refusal of a cursor that is not from this list."""
+    return ValidationFailed.of("query", "/cursor", "is not the next_cursor of an earlier page")
 
 
 def cursor(listing: str, sort_key: str) -> str:

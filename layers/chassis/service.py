@@ -164,7 +164,8 @@ def _perform(operation: Operation, call: _Call) -> Event:
     reply = result if isinstance(result, Reply) else Reply(result)
     call.record.status, call.record.outcome = reply.status or operation.status, "ok"
     call.record.replayed = reply.replayed
-    return _response(call.record, "application/json", reply.resource.model_dump_json())
+    varies = _VARIES if operation.csv else None
+    return _response(call.record, "application/json", reply.resource.model_dump_json(), varies)
 
 
 def _guarded(call: _Call, work: Callable[[], Event]) -> Event:

@@ -50,8 +50,8 @@ def at_least(attribute: str, value: int) -> Condition:
     return Condition(attribute, ">=", value)
 
 
-def at_most(attribute: str, value: int) -> Condition:
-    """The number is not above this one."""
+def at_most(attribute: str, value: int | str) -> Condition:
+    """The number is not above this one, or the text does not come after it."""
     return Condition(attribute, "<=", value)
 
 
@@ -174,11 +174,20 @@ def upsert(
     key: Key,
     *conditions: Condition,
     refused: Refusal,
+    assign: Item | None = None,
     initial: Item | None = None,
     add: Mapping[str, int] | None = None,
 ) -> Write:
     """A change of an item that need not be there yet; its version goes up by one, from nothing to 1."""
-    return Write(table, key, refused, conditions, initial=initial or {}, add={**(add or {}), "version": 1})
+    return Write(
+        table,
+        key,
+        refused,
+        conditions,
+        assign=assign or {},
+        initial=initial or {},
+        add={**(add or {}), "version": 1},
+    )
 
 
 def _name(attribute: str, names: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ MAX_AMOUNT = 10**12
 MAX_POSTING = 10**18
 """The largest movement: a settlement adds up many operations."""
 MAX_BALANCE = 10**15
-"""No account may be credited beyond this."""
+"""No new operation may credit an account beyond this; what was accepted before is given all the same."""
 
 # ISO 4217, list one (current currencies) without funds, metals and test codes; the rest have 2 decimals.
 _DECIMALS = {

@@ -38,7 +38,7 @@ def statement(system: System) -> dict[str, Line]:
 
 def waiting() -> list[str]:
     """The orders and top-ups that wait for the acquirer."""
-    orders = [payment.order_id for payment in payments.waiting()]
+    orders = [payment.order_id for payment in stored_payments() if payment.pending]
     return orders + [topup.id for topup in topup_table.waiting()]
 
 

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from acquiring.acquirer import Approved, DeclineCode, NotFound, Outcome
+from acquiring.acquirer import Approved, DeclineCode, Outcome
 from chassis import ids, store
 from chassis.auth import FeePlan, Merchant
 from chassis.operations import Intent
+from chassis.outside import NotFound
 from functions.payments import gateway, model, pending, resolution, table
 from functions.payments.records import StoredPayment
 from functions.payments.shapes import NewPayment, Resolution, Status

@@ -60,6 +60,11 @@ def refunded(
     return _event("refund.succeeded", merchant, order, data)
 
 
+def changed(event: Event, **data: Any) -> Event:
+    """The event with other data."""
+    return {**event, "data": {**event["data"], **data}}
+
+
 def _event(kind: str, merchant: str, order: str, data: dict[str, Any]) -> Event:
     return {
         "id": ids.derive("evt", kind, merchant, order),

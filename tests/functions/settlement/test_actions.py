@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -10,14 +11,14 @@ from functools import partial
 
 import pytest
 
-from chassis import clock, ids, observe, store
+from chassis import clock, ids, observe, paging, store
 from chassis.auth import FeePlan, Merchant, Principal
-from chassis.errors import NotFound
+from chassis.errors import NotFound, Unavailable, ValidationFailed
 from chassis.paging import PageQuery
 from chassis.writes import Write
 from functions.settlement import actions, table
 from functions.settlement.actions import TooLarge
-from functions.settlement.records import StoredSettlement
+from functions.settlement.records import Line, StoredSettlement
 from functions.settlement.shapes import CurrencyPosition, SettlementQuery
 from ledger import accounts, journal
 from tests.conftest import SEED
@@ -27,6 +28,7 @@ from tests.functions.settlement.deliveries import (
     TOMORROW,
     Event,
     captured,
+    changed,
     count,
     deliver,
     deliver_all,
@@ -119,7 +121,7 @@ def test_what_cannot_be_stored_in_time_comes_again_and_nothing_else_does(
 
     def refusing(*writes: Write) -> None:
         if any(str(write.key["pk"]).startswith(merchant) for write in writes):
-            raise TimeoutError
+            raise Unavailable
         commit(*writes)
 
     monkeypatch.setattr(store, "commit", refusing)
@@ -138,7 +140,29 @@ POISON = [
     captured("mer_" + "a" * 24, "1", currency="XXX"),
     {**captured("mer_" + "a" * 24, "1"), "type": "payment.unheard"},
     {**captured("mer_" + "a" * 24, "1"), "id": "evt_1"},
+    captured("mer_" + "a" * 24, "1", fee=10**40),
+    changed(captured("mer_" + "a" * 24, "1"), captured_at="2026-11-25T25:00:00.000000Z"),
+    changed(captured("mer_" + "a" * 24, "1"), available_at="2026-13-25T12:00:00.000000Z"),
 ]
+
+
+def test_what_no_rule_foresees_fails_alone_too(merchant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = table._packed
+
+    def choking(line: Line) -> list[str | int]:
+        if line.order_id == "bad":
+            raise ArithmeticError
+        return packed(line)
+
+    monkeypatch.setattr(table, "_packed", choking)
+    names = ["1", "2", "bad", "3"]
+    assert deliver(*(captured(merchant, name) for name in names)) == [2]
+    assert found(merchant).payments == 3
+
+
+def test_what_is_not_counted_in_time_comes_again(merchant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "SWEEP_SECONDS", -1)
+    assert deliver(captured(merchant, "1"), captured(merchant, "2")) == [0, 1]
 
 
 def test_poison_fails_alone(merchant: str) -> None:
@@ -243,18 +267,22 @@ def test_one_that_cannot_be_closed_keeps_no_other_from_it(
     merchant: str, at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(captured(merchant, "1"), captured(bad := ids.random("mer"), "1"))
-    at("2026-11-26T00:06")
+    deliver(captured(bad, "2", window=TOMORROW))
+    at("2026-11-27T00:06")
     close = actions._close
 
-    def failing(settlement: StoredSettlement) -> None:
-        if settlement.merchant_id == bad:
+    def failing(settlement: StoredSettlement) -> bool:
+        if settlement.merchant_id == bad and settlement.window == TODAY:
             raise TimeoutError(bad)
-        close(settlement)
+        return close(settlement)
 
     monkeypatch.setattr(actions, "_close", failing)
-    with pytest.raises(TimeoutError):
+    with pytest.raises(ExceptionGroup) as failed:
         actions.settle()
+    assert failed.group_contains(TimeoutError)
     assert (found(merchant).status, found(bad).status) == ("closed", "open")
+    # What it lacks may have to be made up for by the next, which therefore waits.
+    assert found(bad, window=TOMORROW).status == "open"
 
 
 @pytest.mark.parametrize("moment", ["2026-11-26T00:06", "2026-11-27T02:00", "2026-12-24T12:00"])
@@ -320,6 +348,65 @@ def test_a_refund_larger_than_the_open_settlement_is_made_up_for_by_later_ones(
     assert position(merchant) == [CurrencyPosition(currency="GBP", pending=0, available=630)]
     assert found(merchant).status == "released"
     assert table.carry(merchant, "GBP").amount == 0
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_settlements_that_are_due_at_once_are_closed_in_their_order(
+    number: int, at: Callable[[str], None]
+) -> None:
+    merchant = ids.derive("mer", "in order", str(number), str(random.random()))  # noqa: S311 - any name
+    deliver(captured(merchant, "2", 500, 0, window=TOMORROW))
+    deliver(refunded(merchant, "1", 500))
+    at("2026-12-30T00:06")
+    actions.settle()
+    assert position(merchant) == [CurrencyPosition(currency="GBP", pending=0, available=0)]
+    assert found(merchant, window=TOMORROW).carried_in == -500
+
+
+def test_the_longest_delay_of_a_settlement_counts_whichever_line_comes_first(merchant: str) -> None:
+    quick = changed(refunded(merchant, "0", 1), available_at=TODAY)
+    slow = changed(captured(merchant, "1"), available_at="2026-12-26T00:00:00.000000Z")
+    for event in (quick, slow, changed(refunded(merchant, "2", 1), available_at=TODAY)):
+        assert deliver(event) == []
+    settlement = found(merchant)
+    assert (settlement.payments, settlement.refunds) == (1, 2)
+    assert settlement.available_at == "2026-12-26T00:00:00.000000Z"
+
+
+def test_a_release_that_an_index_tells_of_late_is_none(merchant: str, at: Callable[[str], None]) -> None:
+    deliver(captured(merchant, "1"))
+    at("2026-11-28T00:06")
+    settle(merchant)
+    assert actions._release(found(merchant)) is False
+    assert actions._close(found(merchant)) is False
+    assert found(merchant).version == 3
+
+
+def test_a_balance_that_moves_while_it_is_read_shows_nothing_twice(
+    merchant: str, at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(captured(merchant, "1"))
+    at("2026-11-28T00:06")
+    unreleased, steps = table.unreleased, iter([actions._close, actions._release])
+
+    def meanwhile(merchant_id: str) -> list[StoredSettlement]:
+        read = list(unreleased(merchant_id))
+        for step in itertools.islice(steps, 1):
+            step(found(merchant))
+        return read
+
+    monkeypatch.setattr(table, "unreleased", meanwhile)
+    shown = position(merchant)
+    assert shown == [CurrencyPosition(currency="GBP", pending=0, available=965)]
+
+
+@pytest.mark.parametrize("place", ["CHUNK#x~abc", "CHUNK#x~1~2", "CHUNK#x", "CHUNK#x~-03", "CHUNK#x~1"])
+def test_a_cursor_that_was_made_up_is_refused(merchant: str, place: str) -> None:
+    deliver(captured(merchant, "1"))
+    settlement_id = found(merchant).id
+    made_up = paging.cursor(f"settlements/{settlement_id}", place)
+    with pytest.raises(ValidationFailed, match="cursor"):
+        actions.list_lines(principal(merchant), settlement_id, PageQuery(cursor=made_up))
 
 
 def position(merchant_id: str) -> list[CurrencyPosition]:

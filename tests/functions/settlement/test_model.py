@@ -1,5 +1,6 @@
 """The rules of settlement: days, sums, what is carried over, and what a release moves."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import TypeAdapter
 from chassis import clock, ids
 from functions.payments.model import settlement_window
 from functions.settlement import model, postings
-from functions.settlement.records import Carry, Line, StoredSettlement
+from functions.settlement.records import Carry, Line, StoredSettlement, net_of
 from functions.settlement.shapes import SettlementEvent
 from ledger.reasons import Kind, Reason
 from tests.functions.settlement.deliveries import AVAILABLE, TODAY, TOMORROW, captured, refunded
@@ -29,7 +30,7 @@ def back(*event: object, **more: object) -> Line:
 
 
 def settlement(**changes: object) -> StoredSettlement:
-    opened = model.opened(line("1"), TODAY)
+    opened = model.opened([line("1")], TODAY)
     return opened.model_copy(update={"version": 1, **changes})
 
 
@@ -72,9 +73,15 @@ def test_what_comes_too_late_goes_to_the_first_day_that_has_not_ended(days: int,
 
 
 def test_a_late_line_is_as_long_delayed_as_it_would_have_been() -> None:
-    late = model.opened(line("1"), TOMORROW)
+    late = model.opened([line("1")], TOMORROW)
     assert (late.window, late.available_at) == (TOMORROW, AVAILABLE[TOMORROW])
-    assert late.id != model.opened(line("1"), TODAY).id
+    assert late.id != model.opened([line("1")], TODAY).id
+
+
+def test_of_several_delays_the_longest_counts() -> None:
+    slow = replace(line("2"), available_at=AVAILABLE[TOMORROW])
+    for lines in ([line("1"), slow], [slow, line("1")]):
+        assert model.opened(lines, TODAY).available_at == AVAILABLE[TOMORROW]
 
 
 def test_lines_add_up_by_kind() -> None:
@@ -86,7 +93,8 @@ def test_lines_add_up_by_kind() -> None:
         "refunded": 400,
         "fees": 35,
     }
-    assert sum(each.net for each in lines) == 1500 - 400 - 35
+    net = sum(net_of(each.amount, each.fee, is_refund=each.type == "refund") for each in lines)
+    assert net == of((1500, 400, 35)).net
     assert model.sums([]) == {}
 
 
