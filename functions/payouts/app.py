@@ -12,9 +12,9 @@ from chassis.events import Message
 from chassis.operations import Intent, KeyRule, Reply
 from chassis.paging import Page
 from chassis.service import Service
-from chassis.sources import Change
+from chassis.sources import Change as TableChange
 from functions.payouts import actions, resolution, table
-from functions.payouts.records import Question
+from functions.payouts.records import Change, Question
 from functions.payouts.shapes import NewPayout, Payout, PayoutQuery
 from ledger.accounts import AccountFrozen, CurrencyMismatch
 
@@ -38,7 +38,7 @@ def create_payout(principal: Principal, intent: Intent, body: NewPayout) -> Repl
     The amount leaves the source at once, and is never paid twice. 201 shows what the bank said: `in_transit`,
     or `failed` with the amount back in its source; 202 means that it has not answered yet. A payout ends in
     another status by itself, and the bank may return even one that is `paid`: the amount is then back in its
-    source. From a wallet, which may be closed, only the platform pays out.
+    source. From a wallet of the merchant's or of its own, which may be closed, only the platform pays out.
     """
     return actions.pay_out(principal, intent, body)
 
@@ -57,13 +57,16 @@ def get_payout(principal: Principal, payout_id: PayoutId) -> Payout:
 
 # One at a time: a batch of questions that nobody answers would outlast the function.
 @service.queue("resolve", queue=resolution.QUEUE, batch_size=1)
-def resolve(message: Question) -> None:
+def resolve(message: Question | Change) -> None:
     """Find out how an order ended whose answer was lost, or follow a line of the feed that failed."""
-    resolution.resolve(message)
+    if isinstance(message, Change):
+        resolution.follow(message)
+    else:
+        resolution.resolve(message)
 
 
 @service.stream("publish", table=table.TABLE)
-def publish(changes: Sequence[Change]) -> list[Message]:
+def publish(changes: Sequence[TableChange]) -> list[Message]:
     """Have somebody look after every payout that has begun to wait for the bank."""
     return resolution.reminders(changes)
 
@@ -76,5 +79,5 @@ def reconcile() -> int:
 
 @service.schedule("republish", every_minutes=24 * 60)
 def republish() -> int:
-    """Remind of every payout that still waits, should a reminder have been lost."""
+    """Remind of every payout that still waits, should a reminder have been lost, or that is overdue."""
     return resolution.remind_all()

@@ -6,18 +6,13 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import ValidationError
-
 from chassis.auth import BankAccount
 from chassis.config import settings
-from chassis.outside import Outside
-from functions.payouts.records import Accepted, Change, NotFound, Outcome, Refused, StoredPayout, Unknown
+from chassis.outside import NotFound, Outside, Unknown
+from functions.payouts.records import Accepted, Change, Outcome, Refused, StoredPayout
 from functions.payouts.shapes import FailureCode
 
 PAGE_LINES = 100
-
-Line = tuple[int, Change | None]
-"""The number of a line in the feed, and what it says, where that can be understood."""
 
 _REFUSALS = {
     "account_closed": FailureCode.ACCOUNT_CLOSED,
@@ -48,8 +43,8 @@ def give_up(payout: StoredPayout) -> Outcome:
     return _order(f"{_path(payout)}/cancel", {})
 
 
-def changes_after(line: int) -> Sequence[Line] | None:
-    """The next lines of the bank's feed, oldest first; None while it cannot tell."""
+def changes_after(line: int) -> Sequence[Change] | None:
+    """The next lines of the bank's feed, in the order of their numbers; None while it cannot tell."""
     return _bank().ask("GET", f"/v1/changes?after={line}&limit={PAGE_LINES}", None, _read_changes)
 
 
@@ -81,23 +76,25 @@ def _read(status: int, said: Any) -> Outcome | NotFound | None:
     return None
 
 
-def _read_changes(status: int, said: Any) -> Sequence[Line] | None:
+def _read_changes(status: int, said: Any) -> Sequence[Change] | None:
     match status, said:
         case HTTPStatus.OK, {"data": list(lines)}:
-            numbered = [_line(line) for line in lines]
-            return [line for line in numbered if line] if all(numbered) else None
+            changes = [change for change in map(_change, lines) if change]
+            return sorted(changes, key=lambda change: change.line) if len(changes) == len(lines) else None
     return None
 
 
-def _line(said: Any) -> Line | None:
+def _change(said: Any) -> Change | None:
     """A line that says something else than we know is still a line; what has no number is none."""
     match said:
         case {"line": int(number)}:
-            try:
-                return number, Change.model_validate(said)
-            except ValidationError:
-                return number, None
+            return Change(line=number, attempt=_text(said, "attempt"), status=_text(said, "status"))
     return None
+
+
+def _text(said: Mapping[str, Any], name: str) -> str | None:
+    found = said.get(name)
+    return found if isinstance(found, str) else None
 
 
 def _bank() -> Outside:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chassis import clock
+from chassis.auth import PLATFORM
 from chassis.config import settings
 from chassis.operations import Intent
 from chassis.writes import Write
-from functions.payouts.records import Accepted, Change, Refused, StoredPayout, attempt_of
+from functions.payouts.records import Accepted, Refused, StoredPayout, attempt_of
 from functions.payouts.shapes import FailureCode, NewPayout, Status
 from ledger import accounts, balances, posting
 from ledger.accounts import Account
@@ -22,6 +23,10 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.FAILED: frozenset(),
 }
 """Status -> what may follow it; nothing else may."""
+
+
+OVERDUE_DAYS = 7
+"""A bank has paid or returned within days what it has taken."""
 
 
 class Impossible(ValueError):
@@ -56,9 +61,10 @@ def new_payout(merchant_id: str, intent: Intent, new: NewPayout, at: datetime) -
     )
 
 
-def begun(payout: StoredPayout, only_holder: str | None) -> Step:
-    """A new payout, whose money is held."""
-    hold = balances.hold_to_empty(payout.source, payout.amount, payout.currency, only_holder)
+def begun(payout: StoredPayout) -> Step:
+    """A new payout, whose money is held: the merchant's own, or what the platform itself holds."""
+    holders = (payout.merchant_id, PLATFORM)
+    hold = balances.hold_to_empty(payout.source, payout.amount, payout.currency, holders)
     return Step(payout, (hold,))
 
 
@@ -90,22 +96,27 @@ def concluded(payout: StoredPayout, answer: Accepted | Refused, at: datetime) ->
     )
 
 
-def followed(payout: StoredPayout, change: Change, at: datetime) -> Step | None:
-    """The payout after a line of the bank's feed; None where it has been there already.
+def followed(payout: StoredPayout, fate: Status, at: datetime) -> Step | None:
+    """The payout after what a line of the bank's feed tells of it; None where it has been there already.
 
     The feed is read again after a crash, and its lines may come late: what was returned has been paid or
     not, and is not paid again. Raises Impossible for what the bank can't mean.
     """
-    status = Status(change.status)
-    if payout.status in {status, Status.RETURNED}:
+    if payout.status in {fate, Status.RETURNED}:
         return None
-    moved = _moved(payout, status, at)
-    if status is Status.PAID:
+    moved = _moved(payout, fate, at)
+    if fate is Status.PAID:
         between = accounts.bank_in_transit(payout.currency), accounts.bank(payout.currency)
         return _posted(moved, Reason.PAYOUT_PAID, *between)
     was_paid = payout.status is Status.PAID
     back = accounts.bank(payout.currency) if was_paid else accounts.bank_in_transit(payout.currency)
     return _posted(moved, Reason.PAYOUT_RETURN, back, payout.source)
+
+
+def is_overdue(payout: StoredPayout, at: datetime) -> bool:
+    """Whether the bank has been silent for too long about what it has taken."""
+    since = datetime.fromisoformat(payout.updated_at)
+    return payout.status is Status.IN_TRANSIT and at - since > timedelta(days=OVERDUE_DAYS)
 
 
 def _moved(

@@ -2,17 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from chassis import ids
+from chassis.outside import Unknown
 from chassis.shapes import Input
 from functions.payouts.shapes import FailureCode, Payout, Source, Status
 from ledger import accounts
 from ledger.accounts import Account
 
 _ATTEMPT = re.compile(f"att_({ids.ID_PATTERN})")
+_FATES = {"paid": Status.PAID, "returned": Status.RETURNED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +28,23 @@ class Refused:
     code: FailureCode
 
 
-@dataclass(frozen=True, slots=True)
-class NotFound:
-    """The bank never saw that attempt id, and may see it yet: cancel it before calling it a failure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nobody can tell yet: ask again."""
-
-
 Outcome = Accepted | Refused | Unknown
 
 
 class Change(BaseModel):
-    """One line of the bank's feed: what became of an order that it had taken."""
+    """One line of the bank's feed: what became of an order that it had taken, as far as it can be read."""
 
     model_config = ConfigDict(frozen=True)
 
     line: int
-    attempt: str
-    status: Literal["paid", "returned"]
+    attempt: str | None = None
+    status: str | None = None
+    """In the bank's words."""
+
+    @property
+    def fate(self) -> Status | None:
+        """What became of the order; None where the line says nothing that we know."""
+        return _FATES.get(self.status) if self.status is not None else None
 
 
 class StoredPayout(BaseModel):
@@ -104,8 +101,6 @@ def payout_of(attempt_id: str) -> str | None:
 
 
 class Question(Input):
-    """What is to be found out about a payout: a message of our own."""
+    """What became of a payout, and whether it ended: a message of our own."""
 
     payout_id: str
-    change: Change | None = None
-    """The line of the bank's feed that could not be followed yet; else the order's outcome is asked for."""

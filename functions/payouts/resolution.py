@@ -6,20 +6,12 @@ from datetime import datetime
 
 from chassis import clock, events, observe, store
 from chassis.events import Message
+from chassis.outside import NotFound, Unknown
 from chassis.sources import Change as TableChange
 from chassis.sources import each
 from chassis.writes import Exists
 from functions.payouts import gateway, model, table
-from functions.payouts.records import (
-    Accepted,
-    Change,
-    NotFound,
-    Outcome,
-    Question,
-    StoredPayout,
-    Unknown,
-    payout_of,
-)
+from functions.payouts.records import Accepted, Change, Outcome, Question, StoredPayout, payout_of
 from functions.payouts.shapes import Status
 
 QUEUE = "payout-resolutions"
@@ -31,6 +23,14 @@ READING_SECONDS = 15.0
 
 class StillUnknown(Exception):
     """The bank cannot tell yet: the message comes again, and ends in the dead-letter queue."""
+
+
+class Overdue(Exception):
+    """The bank took the order long ago, and its feed has told no end: that is for people to find out."""
+
+
+class Unreadable(Exception):
+    """A line of the bank's feed that may be about a payout of ours, and cannot be read: it is for people."""
 
 
 def concluded(asked: StoredPayout, outcome: Outcome) -> StoredPayout:
@@ -47,11 +47,10 @@ def concluded(asked: StoredPayout, outcome: Outcome) -> StoredPayout:
 
 
 def resolve(question: Question) -> None:
-    """Find out what became of the payout. Raises StillUnknown while nobody can tell."""
-    if question.change is not None:
-        follow(question.change)
-        return
+    """Find out what became of the payout. Raises StillUnknown while nobody can tell, and Overdue."""
     payout = table.payout(question.payout_id)
+    if payout is not None and model.is_overdue(payout, clock.now()):
+        raise Overdue(f"{payout.id} is in transit since {payout.updated_at}")
     if payout is None or payout.status is not Status.PROCESSING:
         return
     if _seconds_until_due(payout) > 0:
@@ -89,67 +88,77 @@ def _abandon(payout: StoredPayout) -> StoredPayout:
 
 
 def reconcile() -> int:
-    """Follow the bank's feed from where it was left; returns how many lines were read.
+    """Follow the bank's feed from where it was left; returns how many lines were followed.
 
     Every line is followed before the bookmark passes it, so none is lost, and it may be followed again.
     Raises StillUnknown while the feed cannot be read.
     """
     deadline = clock.monotonic() + READING_SECONDS
     bookmark = table.bookmark()
-    read = 0
+    after, followed = bookmark.reads_after, 0
     while clock.monotonic() < deadline:
-        found = gateway.changes_after(bookmark.line)
-        if found is None:
-            raise StillUnknown("the bank's feed")
-        lines = [line for line in found if line[0] > bookmark.line]
-        done = _follow_until(deadline, lines)
-        if not done:
+        page = _page_after(after)
+        if not page:
+            if after < bookmark.line:
+                observe.warn(SERVICE, "the bank's feed ends before its bookmark", line=bookmark.line)
             break
+        after = page[-1].line
+        done = _follow_until(deadline, (line for line in page if not bookmark.has_passed(line)))
+        if not done:
+            continue
+        bookmark = table.past(bookmark, done)
         try:
-            store.commit(table.move(bookmark, done[-1]))
+            store.commit(table.move(bookmark))
         except Exists:
             break  # another reader is ahead
-        bookmark = table.bookmark_at(bookmark, done[-1])
-        read += len(done)
-    return read
+        followed += len(done)
+    return followed
 
 
-def _follow_until(deadline: float, lines: Iterable[gateway.Line]) -> list[int]:
-    done: list[int] = []
-    for number, change in lines:
+def _page_after(line: int) -> list[Change]:
+    found = gateway.changes_after(line)
+    if found is None:
+        raise StillUnknown("the bank's feed")
+    return [change for change in found if change.line > line]
+
+
+def _follow_until(deadline: float, changes: Iterable[Change]) -> list[Change]:
+    done: list[Change] = []
+    for change in changes:
         if clock.monotonic() >= deadline:
             break
-        _follow_or_put_by(number, change)
-        done.append(number)
+        _follow_or_put_by(change)
+        done.append(change)
     return done
 
 
-def _follow_or_put_by(number: int, change: Change | None) -> None:
+def _follow_or_put_by(change: Change) -> None:
     """Follow a line of the feed; one that fails waits in the queue by itself, and holds up no other."""
-    payout_id = payout_of(change.attempt) if change else None
-    if change is None or payout_id is None:
-        observe.warn(SERVICE, "a line of the bank's feed is nothing of ours", line=number)
-        return
     try:
         follow(change)
     except Exception as error:  # noqa: BLE001 - whatever it is, the lines behind it must go on
-        observe.warn(SERVICE, "a line of the bank's feed failed", line=number, failure=type(error).__name__)
-        events.send([Message(QUEUE, Question(payout_id=payout_id, change=change))])
+        failure = type(error).__name__
+        observe.warn(SERVICE, "a line of the bank's feed failed", line=change.line, failure=failure)
+        events.send([Message(QUEUE, change)])
 
 
 def follow(change: Change) -> None:
-    """Bring the payout to where a line of the feed says it is, however often the line is told."""
-    payout_id = payout_of(change.attempt)
-    payout = table.payout(payout_id) if payout_id else None
+    """Bring the payout to where a line of the feed says it is, however often the line is told.
+
+    Only what names an order of others is passed by. Raises Unreadable for what may be about one of ours.
+    """
+    payout = _named(change)
     if payout is None:
         observe.warn(SERVICE, "a line of the bank's feed is nothing of ours", line=change.line)
         return
+    if change.fate is None:
+        raise Unreadable(f"line {change.line} says nothing known of {payout.id}")
     for _ in range(FOLLOW_TRIES):
         if payout.status is Status.PROCESSING:
             # What was paid or returned has been accepted: only the answer to us was lost.
             payout = concluded(payout, Accepted())
             continue
-        step = model.followed(payout, change, clock.now())
+        step = model.followed(payout, change.fate, clock.now())
         if step is None:
             return
         try:
@@ -159,6 +168,13 @@ def follow(change: Change) -> None:
         else:
             return
     raise StillUnknown(f"{payout.id} is being changed by others")
+
+
+def _named(change: Change) -> StoredPayout | None:
+    if change.attempt is None:
+        raise Unreadable(f"line {change.line} names no order")
+    payout_id = payout_of(change.attempt)
+    return table.payout(payout_id) if payout_id else None
 
 
 def reminders(changes: Iterable[TableChange]) -> list[Message]:
@@ -173,13 +189,17 @@ def _reminders_of(change: TableChange) -> list[Message]:
 
 
 def remind_all() -> int:
-    """Remind of every payout that waits, whoever has been reminded of it before; returns how many."""
-    sent = 0
-    for payout in table.waiting():
-        # Each at once: should the scan be cut short, the first ones have been reminded of.
-        events.send([_reminder(payout)])
-        sent += 1
-    return sent
+    """Ask about every payout that waits, whoever has been reminded of it before, or that is overdue.
+
+    Returns how many these are.
+    """
+    at = clock.now()
+    found = (
+        payout
+        for payout in table.unfinished()
+        if payout.status is Status.PROCESSING or model.is_overdue(payout, at)
+    )
+    return events.send_as_found(map(_reminder, found))
 
 
 def _reminder(payout: StoredPayout) -> Message:

@@ -1,6 +1,7 @@
 """The payouts table: one record for each payout, which is its idempotency record, and the feed's bookmark."""
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -8,20 +9,37 @@ from chassis import store
 from chassis.attributes import Item
 from chassis.paging import Page, listed, newest
 from chassis.writes import ABSENT, Exists, Key, Write, put, replace_version
-from functions.payouts.records import StoredPayout
+from functions.payouts.records import Change, StoredPayout
 from functions.payouts.shapes import Payout, PayoutQuery, Status
 
 TABLE = "payouts"
+OVERLAP_LINES = 100
+"""So far below the bookmark the feed is read again, for lines that become visible late."""
 _BOOKMARK: Key = {"pk": "bookmark"}
 
 
 class Bookmark(BaseModel):
-    """How far the bank's feed of changes has been read."""
+    """How far the bank's feed of changes has been read, and which lines of it were read last."""
 
     model_config = ConfigDict(frozen=True)
 
     line: int = 0
+    passed: tuple[int, ...] = ()
+    """A checksum of each, so that a line whose number was another's in a feed before is told from that."""
     version: int = 0
+
+    @property
+    def reads_after(self) -> int:
+        """Where to begin."""
+        return max(0, self.line - OVERLAP_LINES)
+
+    def has_passed(self, change: Change) -> bool:
+        """Whether the line has been read, and need not be followed again."""
+        return _checksum(change) in self.passed
+
+
+def _checksum(change: Change) -> int:
+    return zlib.crc32(change.model_dump_json().encode())
 
 
 def _key(payout_id: str) -> Key:
@@ -70,10 +88,10 @@ def payouts_of(merchant_id: str, query: PayoutQuery) -> Page[Payout]:
     return newest(TABLE, merchant_id, query, load, query.keeps)
 
 
-def waiting() -> Iterator[StoredPayout]:
-    """Every payout that waits for the bank, by a scan: an index would cost every payout a write."""
+def unfinished() -> Iterator[StoredPayout]:
+    """Every payout that the bank has to tell of yet, by a scan: an index would cost every payout a write."""
     items = (item for item in store.scan(TABLE) if is_payout(item))
-    return (parsed(item) for item in items if item["status"] == Status.PROCESSING)
+    return (parsed(item) for item in items if item["status"] in {Status.PROCESSING, Status.IN_TRANSIT})
 
 
 def bookmark() -> Bookmark:
@@ -82,14 +100,18 @@ def bookmark() -> Bookmark:
     return Bookmark.model_validate(item) if item else Bookmark()
 
 
-def move(bookmark: Bookmark, line: int) -> Write:
-    """The bookmark at a later line. Exists: another reader has moved it meanwhile."""
-    item = {"line": line}
-    if bookmark.version == 0:
+def past(bookmark: Bookmark, changes: Sequence[Change]) -> Bookmark:
+    """The bookmark at its next version, when these lines have been followed."""
+    return Bookmark(
+        line=max(bookmark.line, *(change.line for change in changes)),
+        passed=(*bookmark.passed, *map(_checksum, changes))[-OVERLAP_LINES:],
+        version=bookmark.version + 1,
+    )
+
+
+def move(bookmark: Bookmark) -> Write:
+    """The bookmark in place of the version before it. Exists: another reader has moved that meanwhile."""
+    item, before = bookmark.model_dump(exclude={"version"}), bookmark.version - 1
+    if before == 0:
         return put(TABLE, _BOOKMARK, item, ABSENT, refused=Exists)
-    return replace_version(TABLE, _BOOKMARK, item, bookmark.version, refused=Exists)
-
-
-def bookmark_at(bookmark: Bookmark, line: int) -> Bookmark:
-    """The bookmark as its move to that line left it."""
-    return Bookmark(line=line, version=bookmark.version + 1)
+    return replace_version(TABLE, _BOOKMARK, item, before, refused=Exists)

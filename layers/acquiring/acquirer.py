@@ -6,6 +6,7 @@ from typing import Protocol
 
 from chassis.config import settings
 from chassis.errors import PaymentRequired
+from chassis.outside import NotFound, Unknown
 
 
 class DeclineCode(StrEnum):
@@ -65,16 +66,6 @@ class Declined:
     code: DeclineCode
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Nobody can say: it may be done, may not be, or may yet be. Ask again by `lookup`."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotFound:
-    """The acquirer never saw that attempt id, and may see it yet: `void` it before calling it a failure."""
-
-
 Outcome = Approved | Declined | Unknown
 
 
@@ -105,7 +96,7 @@ class Acquirer(Protocol):
         """
 
     def lookup(self, attempt_id: str) -> Outcome | NotFound:
-        """How that attempt ended. One that was voided reads as declined."""
+        """How that attempt ended. One that was voided reads as declined; one never seen is to be voided."""
 
 
 class CardDeclined(PaymentRequired):

@@ -6,8 +6,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
-from acquiring.acquirer import Approved, Card, DeclineCode, Declined, NotFound, Outcome, Unknown
-from chassis.outside import Outside
+from acquiring.acquirer import Approved, Card, DeclineCode, Declined, Outcome
+from chassis.outside import NotFound, Outside, Unknown
 
 _DECLINES = {code.value: code for code in DeclineCode}
 

@@ -17,40 +17,46 @@ from ledger.accounts import (
 from ledger.money import MAX_BALANCE
 from ledger.reasons import Kind
 
+Holders = tuple[str, ...] | None
+"""Whose account it may be; None: anybody's."""
+
 
 def debit(account: Account, amount: int, currency: str, holder: str | None) -> Write:
     """Take money from a guarded account: active, of this currency and holder, and covering the amount."""
-    return _spend(account, amount, currency, holder, {"available": -amount})
+    return _spend(account, amount, currency, _only(holder), {"available": -amount})
 
 
 def hold(account: Account, amount: int, currency: str, holder: str | None) -> Write:
     """Reserve money of a guarded account under the conditions of a debit; no entry tells of it."""
-    return _spend(account, amount, currency, holder, {"available": -amount, "held": amount})
+    return _spend(account, amount, currency, _only(holder), {"available": -amount, "held": amount})
 
 
-def hold_to_empty(account: Account, amount: int, currency: str, holder: str | None) -> Write:
-    """Reserve money that is to leave the system: a closed account may be emptied, a frozen one may not."""
+def hold_to_empty(account: Account, amount: int, currency: str, holders: tuple[str, ...]) -> Write:
+    """Reserve money that is to leave the system: a closed account may be emptied, a frozen one may not.
+
+    It is gone for good then, so the account must belong to one of these holders, whoever asks.
+    """
     reserving = {"available": -amount, "held": amount}
-    return _spend(account, amount, currency, holder, reserving, spendable=("active", "closed"))
+    return _spend(account, amount, currency, holders, reserving, spendable=("active", "closed"))
 
 
 def _spend(
     account: Account,
     amount: int,
     currency: str,
-    holder: str | None,
+    holders: Holders,
     add: dict[str, int],
     *,
     spendable: tuple[Status, ...] = ("active",),
 ) -> Write:
     def refused(found: Item | None) -> Problem:
-        refusal = _common_refusal(account, found, currency, holder, closed="closed" in spendable)
+        refusal = _common_refusal(account, found, currency, holders, closed="closed" in spendable)
         return refusal or _debit_refusal(account, found)
 
     return update(
         TABLE,
         account.key,
-        *_usable(currency, holder),
+        *_usable(currency, holders),
         one_of("status", spendable),
         at_least("available", amount),
         refused=refused,
@@ -73,12 +79,12 @@ def credit(account: Account, amount: int, currency: str, holder: str | None) -> 
     """Give money to a guarded account that is open (frozen ones may receive), up to the balance limit."""
 
     def refused(found: Item | None) -> Problem:
-        return _common_refusal(account, found, currency, holder) or _beyond_limit(account)
+        return _common_refusal(account, found, currency, _only(holder)) or _beyond_limit(account)
 
     return update(
         TABLE,
         account.key,
-        *_usable(currency, holder),
+        *_usable(currency, _only(holder)),
         Condition("status", "<>", "closed"),
         at_most("available", MAX_BALANCE - amount),
         refused=refused,
@@ -94,7 +100,7 @@ def require_creditable(
     For money that is about to be taken elsewhere: once it is taken, it is given whatever happens.
     """
     found = balance.model_dump() if balance else None
-    refusal = _common_refusal(account, found, currency, holder)
+    refusal = _common_refusal(account, found, currency, _only(holder))
     if refusal is None and balance is not None and balance.available > MAX_BALANCE - amount:
         refusal = _beyond_limit(account)
     if refusal is not None:
@@ -121,13 +127,17 @@ def _beyond_limit(account: Account) -> BalanceLimit:
     return BalanceLimit(f"{account} would hold more than {MAX_BALANCE} minor units")
 
 
-def _usable(currency: str, holder: str | None) -> tuple[Condition, ...]:
-    mine = () if holder is None else (equals("holder", holder),)
+def _only(holder: str | None) -> Holders:
+    return None if holder is None else (holder,)
+
+
+def _usable(currency: str, holders: Holders) -> tuple[Condition, ...]:
+    mine = () if holders is None else (one_of("holder", holders),)
     return (equals("currency", currency), *mine)
 
 
 def _common_refusal(
-    account: Account, found: Item | None, currency: str, holder: str | None, *, closed: bool = False
+    account: Account, found: Item | None, currency: str, holders: Holders, *, closed: bool = False
 ) -> Problem | None:
     """What the item, as it stood when the condition failed, says of the refusal: no read is needed.
 
@@ -135,7 +145,7 @@ def _common_refusal(
     """
     if found is None and account.kind is Kind.MERCHANT_AVAILABLE:
         return InsufficientFunds(f"{account} holds nothing yet")
-    if found is None or (holder is not None and found["holder"] != holder):
+    if found is None or (holders is not None and found["holder"] not in holders):
         return NotFound(f"there is no {account.kind} {account.subject}")
     if found["status"] == "closed" and not closed:
         return AccountClosed(f"{account.subject} is closed")

@@ -8,12 +8,12 @@ from functools import partial
 import httpx
 import pytest
 
-from functions.payouts import resolution, table
+from functions.payouts import resolution
 from functions.payouts.records import attempt_of
 from local.system import System
 from tests.journeys.killing import LONG_SECONDS, Mortals, Request, mortals
 from tests.journeys.till import Till, await_until
-from tests.payee import Payee, banked, paid, stated
+from tests.payee import Payee, banked, paid, stated, waiting
 
 MOST_CALLS = 20
 START = 100_000
@@ -65,7 +65,7 @@ def cases(dead: Payee, dying: Mortals) -> list[Case]:
                 break
         else:
             raise AssertionError(f"{name} takes more than {MOST_CALLS} calls")
-    await_until(lambda: not list(table.waiting()))
+    await_until(lambda: not waiting())
     return died
 
 
@@ -103,8 +103,8 @@ def test_who_finds_out_may_die_of_it_too(till: Till, dying: Mortals, reached: bo
         request = paying(payee, "pays", str(calls))
         kind = "outside" if reached else "write"
         assert dying.handle(till, request, 1, kind, resolve_seconds=LONG_SECONDS) is None
-        (waiting,) = [payout.id for payout in table.waiting() if payout.merchant_id == payee.shop.id]
-        message = {"payout_id": waiting}
+        (lost,) = [payout.id for payout in waiting() if payout.merchant_id == payee.shop.id]
+        message = {"payout_id": lost}
         survived = dying.resolve("payouts", message, dies_after=calls)
         # The message was not deleted, so it comes again; and once more, for queues do that.
         assert dying.resolve("payouts", message, dies_after=None) == SERVED

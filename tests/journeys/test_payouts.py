@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
-from functions.payouts import resolution, table
+from functions.payouts import resolution
 from local.system import System
 from tests.conftest import new_key
 from tests.journeys.till import Till, await_until
 from tests.journeys.together import CLIENTS, codes, everything, together
-from tests.payee import Payee, banked, paid, stated
+from tests.payee import Payee, banked, paid, stated, waiting
 
 NOBODY = "ba_" + "a" * 24
 
@@ -180,6 +180,6 @@ def test_after_all_this_the_books_agree_with_the_banks(
 ) -> None:
     payee.pay_out(1234)
     payee.pay_out(2345, "paid_then_returned")
-    await_until(lambda: not list(table.waiting()))
+    await_until(lambda: not waiting())
     await_until(lambda: resolution.reconcile() == 0 and banked() == stated(hasty_engine))
     assert operator.get("/v1/ledger/trial-balance?source=journal").json()["balanced"]

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from acquiring.acquirer import Approved, Card, DeclineCode, NotFound, Outcome
+from acquiring.acquirer import Approved, Card, DeclineCode, Outcome
+from chassis.outside import NotFound
 from functions.cards.model import passes_luhn
 from local.acquirer.deck import CARDS
 from local.faults import Fault

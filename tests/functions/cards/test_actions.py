@@ -12,11 +12,12 @@ import pytest
 
 from acquiring import acquirer as networks
 from acquiring import vault
-from acquiring.acquirer import Approved, Card, Outcome, Unknown
+from acquiring.acquirer import Approved, Card, Outcome
 from chassis import attributes, auth, clock, observe, store
 from chassis.auth import Principal
 from chassis.errors import IdempotencyMismatch, Unavailable
 from chassis.operations import Intent
+from chassis.outside import Unknown
 from functions.cards import actions, model, table
 from functions.cards.model import NewCard
 from local.acquirer.deck import BY_NAME

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chassis import events
+from chassis.events import Message
 from functions.payouts import gateway, table
 from local.system import System
 from tests.conftest import Shop
@@ -29,3 +31,11 @@ def bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InnerBank]
     monkeypatch.setattr(table, "_BOOKMARK", {"pk": f"bookmark-{uuid.uuid4()}"})
     yield inner
     inner.book.close()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """The messages that nobody delivers."""
+    messages: list[Message] = []
+    monkeypatch.setattr(events, "send", messages.extend)
+    return messages

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,16 +10,17 @@ import pytest
 
 from chassis import auth, observe
 from chassis.auth import Principal
-from chassis.errors import IdempotencyMismatch, InsufficientFunds, NotFound
+from chassis.errors import IdempotencyMismatch, InsufficientFunds, NotFound, ValidationFailed
 from chassis.operations import Intent, Reply
-from functions.payouts import actions, resolution, table
+from functions.payouts import actions, resolution
 from functions.payouts.records import Change
 from functions.payouts.shapes import FailureCode, NewPayout, Payout, PayoutQuery, Source, Status
 from ledger.accounts import AccountFrozen, CurrencyMismatch
+from tests.conftest import Shop, new_key
 from tests.functions.inside import Faulty, Inside, Time, conflict, lost
 from tests.functions.payouts.bank import InnerBank
 from tests.journeys.together import together
-from tests.payee import Payee
+from tests.payee import Payee, waiting
 
 NOBODY = "wal_" + "a" * 24
 
@@ -157,6 +159,43 @@ def test_a_wallet_is_paid_out_closed_but_not_frozen(payee: Payee, bank: InnerBan
         asking(payee, 300, wallet=NOBODY)()
 
 
+def test_a_wallet_is_paid_out_for_its_holder_and_no_other(
+    payee: Payee, bank: InnerBank, new_shop: Callable[..., Shop]
+) -> None:
+    other = new_shop()
+    theirs = other.wallet(500)
+    with pytest.raises(NotFound):
+        asking(payee, 500, wallet=theirs)()
+    other.become(theirs, "freeze")
+    with pytest.raises(NotFound):
+        asking(payee, 501, wallet=theirs)()
+    assert other.balance(theirs) == (500, 0)
+    assert bank.asked == []
+
+
+def test_a_wallet_of_the_platform_s_own_is_paid_out_for_any(payee: Payee, bank: InnerBank) -> None:
+    operator = payee.shop.platform
+    opened = operator.post("/v1/wallets", json={"owner": "us", "currency": "GBP"}, headers=new_key())
+    wallet = opened.json()["id"]
+    payee.shop.deposit(wallet, 500)
+    assert outcome(asking(payee, 500, wallet=wallet)) == "in_transit"
+    left = operator.get(f"/v1/wallets/{wallet}").json()
+    assert (left["available"], left["held"]) == (0, 0)
+
+
+@pytest.mark.parametrize("change", [{"bank_account": "ba_" + "a" * 24}, {"currency": "EUR"}])
+def test_a_key_names_one_payout_whatever_else_is_wrong(
+    payee: Payee, bank: InnerBank, change: dict[str, Any]
+) -> None:
+    made = asking(payee, key="key")()
+    with pytest.raises(IdempotencyMismatch):
+        asking(payee, key="key", **change)()
+    with pytest.raises(ValidationFailed):
+        asking(payee, key="other", **change)()
+    assert asking(payee, key="key")().resource == made.resource
+    assert payee.balance() == (9_000, 0)
+
+
 def test_what_it_costs(payee: Payee, bank: InnerBank) -> None:
     asking(payee)()
     # The record with its index entry and the hold; the record, the hold's end and an entry.
@@ -199,5 +238,5 @@ def test_an_answer_that_cannot_be_committed_is_not_lost(
             request()
     assert outcome(request) == "processing again"
     assert payee.balance() == (9_000, 1_000)
-    (waiting,) = [each for each in table.waiting() if each.merchant_id == payee.shop.id]
-    assert bank.book.lookup(waiting.attempt_id) == "accepted"
+    (lost,) = [each for each in waiting() if each.merchant_id == payee.shop.id]
+    assert bank.book.lookup(lost.attempt_id) == "accepted"

@@ -13,7 +13,7 @@ from chassis.operations import Intent
 from chassis.writes import Write
 from functions.payouts import model, table
 from functions.payouts.model import TRANSITIONS, Impossible, Step
-from functions.payouts.records import Accepted, Change, Refused, StoredPayout, attempt_of, payout_of
+from functions.payouts.records import Accepted, Refused, StoredPayout, attempt_of, payout_of
 from functions.payouts.shapes import FailureCode, NewPayout, Source, Status
 from ledger import journal
 
@@ -36,15 +36,11 @@ def in_status(status: Status) -> StoredPayout:
     return asked().model_copy(update={"status": status})
 
 
-def line(payout: StoredPayout, status: str) -> Change:
-    return Change.model_validate({"line": 1, "attempt": payout.attempt_id, "status": status})
-
-
 EVENTS: dict[str, Callable[[StoredPayout], Step | None]] = {
     "accepted": lambda payout: model.concluded(payout, Accepted(), AT),
     "refused": lambda payout: model.concluded(payout, Refused(FailureCode.REJECTED), AT),
-    "paid": lambda payout: model.followed(payout, line(payout, "paid"), AT),
-    "returned": lambda payout: model.followed(payout, line(payout, "returned"), AT),
+    "paid": lambda payout: model.followed(payout, Status.PAID, AT),
+    "returned": lambda payout: model.followed(payout, Status.RETURNED, AT),
 }
 LEADS_TO = {
     "accepted": Status.IN_TRANSIT,
@@ -84,7 +80,7 @@ def moved(step: Step, books: Counter[str]) -> None:
 def test_whatever_is_told_in_whatever_order_the_money_is_where_the_status_says(
     told: list[str], wallet: str | None
 ) -> None:
-    step = model.begun(asked(wallet), MERCHANT)
+    step = model.begun(asked(wallet))
     books = Counter({"available": START})
     moved(step, books)
     payout = step.payout

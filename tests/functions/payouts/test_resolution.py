@@ -1,32 +1,21 @@
 """However an answer gets lost, a payout ends; and the bank's feed is followed line by line, none lost."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from chassis import events, observe, store
+from chassis import observe
 from chassis.auth import BankAccount
-from chassis.errors import Unavailable
 from chassis.events import Message
 from chassis.sources import Change as TableChange
-from chassis.writes import Exists
 from functions.payouts import app, gateway, model, resolution, table
 from functions.payouts.records import Accepted, Change, Question, Refused, StoredPayout
-from functions.payouts.resolution import StillUnknown
+from functions.payouts.resolution import Overdue, StillUnknown
 from functions.payouts.shapes import FailureCode, Payout, Status
 from tests.functions.inside import Faulty, Inside, Time, conflict, days_later, lost
 from tests.functions.payouts.bank import InnerBank
 from tests.functions.payouts.test_actions import asking
 from tests.payee import Payee
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    """The messages that nobody delivers."""
-    messages: list[Message] = []
-    monkeypatch.setattr(events, "send", messages.extend)
-    return messages
 
 
 def begin(payee: Payee, wallet: str | None = None) -> Payout:
@@ -200,6 +189,29 @@ def test_all_that_wait_are_reminded_of_daily(silenced: Payout, bank: InnerBank, 
     assert Question(payout_id=silenced.id) in [message.body for message in sent]
 
 
+def test_one_that_stays_in_transit_ends_with_people(
+    payee: Payee, bank: InnerBank, sent: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payout = begin(payee)
+    question = Question(payout_id=payout.id)
+    days_later(monkeypatch, 6.9)
+    resolution.remind_all()
+    assert question not in [message.body for message in sent]
+    resolution.resolve(question)
+    days_later(monkeypatch, 7.1)
+    resolution.remind_all()
+    assert question in [message.body for message in sent]
+    with pytest.raises(Overdue, match=payout.id):
+        resolution.resolve(question)
+    assert now(payout).status is Status.IN_TRANSIT
+    # By then the bank has told.
+    resolution.follow(Change(line=1, attempt=now(payout).attempt_id, status="paid"))
+    sent.clear()
+    resolution.remind_all()
+    assert question not in [message.body for message in sent]
+    resolution.resolve(question)
+
+
 def test_paid_and_returned(payee: Payee, bank: InnerBank) -> None:
     kept, back = begin(payee), begin(payee)
     bank.later()
@@ -239,101 +251,6 @@ def test_what_was_paid_has_been_accepted(
     assert payee.balance() == (9_000, 0)
 
 
-def test_each_line_is_followed_before_the_bookmark_passes_it(
-    payee: Payee, bank: InnerBank, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    payouts = [begin(payee) for _ in range(5)]  # two pages
-    bank.later()
-    with monkeypatch.context() as patched:
-        patched.setattr(table, "move", lambda *_: pytest.fail("dead before the bookmark"))
-        with pytest.raises(BaseException, match="dead before"):
-            resolution.reconcile()
-    assert table.bookmark().line == 0
-    assert [now(payout).status for payout in payouts].count(Status.PAID) == 3
-    assert resolution.reconcile() == 5
-    assert {now(payout).version for payout in payouts} == {3}
-    assert table.bookmark().line == 5
-
-
-def test_two_readers_are_as_good_as_one(
-    payee: Payee, bank: InnerBank, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    payouts = [begin(payee) for _ in range(4)]
-    bank.later()
-    bank.at["changes"] = resolution.reconcile
-    assert resolution.reconcile() == 0  # the other one was faster
-    assert {(now(payout).status, now(payout).version) for payout in payouts} == {(Status.PAID, 3)}
-    assert table.bookmark().line == 4
-
-
-def test_a_bad_line_stops_no_other_and_is_not_lost(
-    payee: Payee, bank: InnerBank, sent: list[Message], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    payouts = [begin(payee) for _ in range(4)]
-    bank.later()
-    bad = now(payouts[1]).attempt_id
-    good = resolution.follow
-
-    def follow(change: Change) -> None:
-        if change.attempt == bad:
-            raise Unavailable
-        good(change)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(resolution, "follow", follow)
-        assert resolution.reconcile() == 4
-    assert [now(payout).status for payout in payouts].count(Status.PAID) == 3
-    (message,) = sent
-    assert isinstance(message.body, Question)
-    # As it comes out of the queue.
-    resolution.resolve(Question.model_validate_json(message.body.model_dump_json()))
-    assert now(payouts[1]).status is Status.PAID
-
-
-LINES: dict[str, Callable[[int, str], dict[str, Any]]] = {
-    "an unknown attempt": lambda line, _: {"line": line, "attempt": "att_" + "a" * 24, "status": "paid"},
-    "an attempt of others": lambda line, _: {"line": line, "attempt": "4711", "status": "paid"},
-    "an unknown status": lambda line, attempt: {"line": line, "attempt": attempt, "status": "recalled"},
-    "half a line": lambda line, _: {"line": line},
-}
-
-
-@pytest.mark.parametrize("name", LINES)
-def test_a_line_that_is_nothing_of_ours_is_passed_by(
-    payee: Payee, bank: InnerBank, sent: list[Message], name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    payout = begin(payee)
-    bank.later()
-    (paid,) = bank.book.changes(0, 10)
-
-    def lines(after: int) -> list[dict[str, Any]]:
-        told = [LINES[name](1, paid["attempt"]), {**paid, "line": 2}]
-        return [line for line in told if line["line"] > after]
-
-    bank.lines = lines  # type: ignore[method-assign]
-    assert resolution.reconcile() == 2
-    assert now(payout).status is Status.PAID
-    assert sent == []
-    assert "nothing of ours" in caplog.text
-
-
-@pytest.mark.parametrize("page", [[{"attempt": "x"}], ["x"], [None], [{"line": "1"}]])
-def test_a_page_that_is_none_is_read_again(bank: InnerBank, page: list[Any]) -> None:
-    bank.lines = lambda after: page  # type: ignore[method-assign]
-    with pytest.raises(StillUnknown):
-        resolution.reconcile()
-    assert table.bookmark().line == 0
-
-
-def test_a_feed_that_turns_in_circles_ends(payee: Payee, bank: InnerBank) -> None:
-    begin(payee)
-    bank.later()
-    lines = bank.book.changes(0, 10)
-    bank.lines = lambda after: lines  # type: ignore[method-assign]
-    assert resolution.reconcile() == 1
-    assert bank.asked.count("changes") == 2
-
-
 def test_a_bank_that_contradicts_itself_is_left_to_people(
     payee: Payee, bank: InnerBank, sent: list[Message]
 ) -> None:
@@ -342,7 +259,7 @@ def test_a_bank_that_contradicts_itself_is_left_to_people(
     line = Change(line=1, attempt=now(payout).attempt_id, status="paid")
     bank.lines = lambda after: [] if after else [line.model_dump()]  # type: ignore[method-assign]
     assert resolution.reconcile() == 1
-    assert [message.body for message in sent] == [Question(payout_id=payout.id, change=line)]
+    assert [message.body for message in sent] == [line]
     with pytest.raises(model.Impossible):
         resolution.follow(line)
     assert payee.balance() == (10_000, 0)
@@ -390,11 +307,3 @@ def test_the_handlers_do_what_they_are_called(silenced: Payout, bank: InnerBank)
         "republish": 1440,
     }
     assert [source.queue for source in app.service.queues] == [resolution.QUEUE]
-
-
-def test_the_bookmark_only_moves_forward(bank: InnerBank) -> None:
-    first = table.bookmark()
-    store.commit(table.move(first, 5))
-    with pytest.raises(Exists):
-        store.commit(table.move(first, 3))
-    assert table.bookmark().line == 5

@@ -3,9 +3,9 @@
 import itertools
 import json
 
-from acquiring.acquirer import DeclineCode, Declined, NotFound
+from acquiring.acquirer import DeclineCode, Declined
 from acquiring.sandbox import SandboxAcquirer, _read
-from chassis.outside import _understood
+from chassis.outside import NotFound, _understood
 from tests.listening import answer, listening, saying
 from tests.network import APPROVED, NOT_FOUND, UNKNOWN
 

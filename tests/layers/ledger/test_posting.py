@@ -259,9 +259,9 @@ def test_a_merchant_s_account_is_there_with_its_first_credit_and_can_be_spent() 
     assert (balance.available, balance.held, balance.status) == (100, 0, "active")
     assert (balance.holder, balance.currency) == (merchant, "GBP")
 
-    store.commit(balances.hold_to_empty(mine, 70, "GBP", merchant))
+    store.commit(balances.hold_to_empty(mine, 70, "GBP", (merchant,)))
     with pytest.raises(InsufficientFunds):
-        store.commit(balances.hold_to_empty(mine, 31, "GBP", merchant))
+        store.commit(balances.hold_to_empty(mine, 31, "GBP", (merchant,)))
     store.commit(*post(replace(paid, operation=merchant, from_hold=70)))
     balance = accounts.read(mine)
     assert balance
@@ -276,7 +276,9 @@ def test_what_leaves_the_system_may_empty_a_closed_account_but_not_a_frozen_one(
     store.commit(accounts.open_account(wallet, "GBP", "mer_a"))
     store.commit((accounts.freeze if status == "frozen" else accounts.close)(wallet, None))
     store.commit(*post(posting(Reason.REFUND, accounts.merchant_pending(SHOP, "GBP"), wallet, amount=50)))
-    emptied = balances.hold_to_empty(wallet, 50, "GBP", None)
+    with pytest.raises(NotFound):
+        store.commit(balances.hold_to_empty(wallet, 50, "GBP", ("mer_b", "mer_c")))
+    emptied = balances.hold_to_empty(wallet, 50, "GBP", ("mer_b", "mer_a"))
     if refusal:
         with pytest.raises(refusal):
             store.commit(emptied)
