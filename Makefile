@@ -24,7 +24,8 @@ $(READY): pyproject.toml $(LOCKS)/bootstrap.txt $(LOCKS)/development.txt
 	@touch $@
 
 demo: $(READY) ## play a shop's orders through the API and account for every penny
-	$(BIN)/tael demo
+	@rm -rf build/settlements
+	$(BIN)/tael demo --csv build/settlements
 
 up: $(READY) ## serve the API on this machine until Ctrl-C
 	$(BIN)/tael up --state .tael

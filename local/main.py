@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from chassis.config import Engine as EngineKind
 from local import dead_letters
-from local.attach import attach
+from local.attach import attach, platform
+from local.calendar import seconds_of
 from local.demo import story
 from local.errors import LocalError, StopRequested
 from local.serve import serve
@@ -30,9 +32,17 @@ dlq = typer.Typer(
     no_args_is_help=True, help="Dead letters: messages that a queue gave up after several tries."
 )
 app.add_typer(dlq, name="dlq")
+clock = typer.Typer(
+    no_args_is_help=True,
+    help="The movable clock of a system on the embedded engine: cut-offs, delays and expiries in seconds.",
+)
+app.add_typer(clock, name="clock")
 
 StateOption = Annotated[
-    Path, typer.Option(help="State folder of the running system; TAEL_ENGINE in the environment wins.")
+    Path,
+    typer.Option(
+        help="State folder of the running system. TAEL_URL and TAEL_PLATFORM_KEY in the environment win."
+    ),
 ]
 
 
@@ -81,15 +91,19 @@ def demo(
         str | None,
         typer.Option(help="A running system, whose operator key is in TAEL_PLATFORM_KEY. Default: its own."),
     ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Folder to write the shop's settlements to, one CSV file for each.")
+    ] = None,
 ) -> None:
     """Play five days of a real shop through the API, and account for every penny.
 
     Without --url a whole system is started on free ports for it, and stopped afterwards.
 
-    With it, TAEL_ACQUIRER_URL says where the acquirer's own statement is, which is then checked too.
+    With it, days pass and money is paid out where the system's clock can be moved, which then stays ahead.
+    TAEL_ACQUIRER_URL and TAEL_BANK_URL say where their own statements are, which are then checked too.
     """
     with _exit_code(when_stopped=INTERRUPTED):
-        story.run(Console(), url)
+        story.run(Console(), url, csv)
 
 
 @dlq.command("list")
@@ -123,6 +137,52 @@ def redrive(
     with _exit_code(when_stopped=INTERRUPTED):
         attach(state)
         typer.echo(f"{dead_letters.redrive(queue)} sent back to {queue}")
+
+
+@clock.command("advance")
+def advance_clock(
+    span: Annotated[str, typer.Argument(help="Days, hours, minutes and seconds: 3d, 90m, 1d12h.")],
+    state: StateOption = Path(".tael"),
+) -> None:
+    """Move the clock of the running system ahead, by at most 366 days at once; it never goes back.
+
+    What is due by then is done within seconds, each schedule once. The state folder keeps the clock.
+
+    Only the delays of queues do not move, which are at most 15 minutes.
+
+    Example: `tael clock advance 8d` expires every authorization that is held by now.
+    """
+    with _exit_code(when_stopped=INTERRUPTED):
+        seconds = seconds_of(span)
+        with platform(state) as api:
+            _show_time(api.post("/local/clock", {"advance_seconds": seconds}).body)
+
+
+@clock.command("show")
+def show_clock(state: StateOption = Path(".tael")) -> None:
+    """Show what time it is for the running system, and how far it is ahead."""
+    with _exit_code(when_stopped=INTERRUPTED), platform(state) as api:
+        _show_time(api.get("/local/system"))
+
+
+def _show_time(system: dict[str, Any]) -> None:
+    ahead = timedelta(seconds=system["clock_ahead_seconds"])
+    now = datetime.fromisoformat(system["now"]).strftime("%Y-%m-%d %H:%M:%S UTC")
+    typer.echo(f"{now}  ({f'{ahead} ahead' if ahead else 'not moved'})")
+
+
+@app.command("run")
+def run_schedule(
+    schedule: Annotated[str, typer.Argument(help="By capability and name, such as payments.expire.")],
+    state: StateOption = Path(".tael"),
+) -> None:
+    """Run a schedule of the running system now, and say how much it did.
+
+    Example: `tael run payments.expire`. A name that does not exist is answered with those that do.
+    """
+    with _exit_code(when_stopped=INTERRUPTED), platform(state) as api:
+        ran = api.post("/local/runs", {"schedule": schedule}).body
+        typer.echo(f"{ran['schedule']}: {ran['done']} done")
 
 
 @contextmanager

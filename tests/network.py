@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 
-from acquiring.acquirer import Approved, Card, DeclineCode, Declined, NotFound, Outcome, Unknown
+from acquiring.acquirer import Approved, Card, DeclineCode, Declined, Outcome
 from acquiring.sandbox import SandboxAcquirer
+from chassis.outside import NotFound, Unknown
 from local import process
 from local.acquirer.deck import BY_NAME
 from local.ports import LOOPBACK, answers, free_port

@@ -9,7 +9,9 @@ from typing import Any
 import httpx
 
 from chassis import clock, store
-from functions.payouts.records import attempt_of
+from functions.payouts import table
+from functions.payouts.records import StoredPayout, attempt_of
+from functions.payouts.shapes import Status
 from ledger import accounts, journal
 from ledger.accounts import Account
 from ledger.posting import Posting, post
@@ -75,6 +77,11 @@ class Payee:
         """A payout, as it is now."""
         found: dict[str, Any] = self.shop.http.get(f"/v1/payouts/{payout_id}").json()
         return found
+
+
+def waiting() -> list[StoredPayout]:
+    """All payouts of which nobody knows whether the bank has taken the order."""
+    return [payout for payout in table.unfinished() if payout.status is Status.PROCESSING]
 
 
 def paid(system: System) -> dict[str, dict[str, Any]]:

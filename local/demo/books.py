@@ -1,8 +1,8 @@
 """The shop's own bookkeeping: follows every order and wallet from row to row, and decides what happens."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from local.demo.cards import Card, Pockets, is_by_card
 from local.demo.rows import Row
@@ -41,24 +41,30 @@ class Books:
     not_applied: list[Row] = field(default_factory=list)
     """Refunds of what nobody paid here."""
     unanswered: list[Row] = field(default_factory=list)
-    """Orders that were charged, but nobody heard of it."""
+    """Orders that were charged today, but nobody heard of it."""
     refusals: int = 0
     """Of wallets."""
     departures: int = 0
 
     def steps_of(self, row: Row) -> Iterator[Step]:
         """What happens until this row, and because of it."""
-        for order in [self.orders[order_id] for order_id in self.parcels]:
-            if _leaves_at(order.row) <= datetime.fromisoformat(row.placed_at):
-                yield self._depart(order)
+        placed_at = datetime.fromisoformat(row.placed_at)
+        yield from self._departures(lambda leaves_at: leaves_at <= placed_at)
         if row.is_refund:
             yield from self._give_back(row)
         else:
             yield from self._pay_by_card(row) if is_by_card(row) else self._pay_from_wallet(row)
 
-    def last_steps(self) -> Iterator[Step]:
-        """What happens when the shop has closed."""
-        return map(Resolution, self.unanswered)
+    def end_of(self, day: date) -> Iterator[Step]:
+        """What happens until the shop closes: no parcel stays, and no answer is left to be found."""
+        yield from self._departures(lambda leaves_at: leaves_at.date() <= day)
+        yield from map(Resolution, self.unanswered)
+        self.unanswered.clear()
+
+    def _departures(self, is_time: Callable[[datetime], bool]) -> Iterator[Step]:
+        for order in [self.orders[order_id] for order_id in self.parcels]:
+            if is_time(_leaves_at(order.row)):
+                yield self._depart(order)
 
     def _pay_by_card(self, row: Row) -> Iterator[Step]:
         card = self.pockets.card_for(row, at_once=not _is_parcel(row))

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from local.acquirer.deck import APPROVING, BY_NAME, Fault, SandboxCard
+from local.acquirer.deck import APPROVING, BY_NAME, SandboxCard
 from local.demo.rows import Row
+from local.faults import Fault
 
 NO_WALLET_DIGIT = "1"
 """Customers whose number ends with it pay as guests do: by card."""

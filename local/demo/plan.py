@@ -1,8 +1,9 @@
 """What the demo will do and what it expects in the end: computed from the rows alone."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TypeVar
 
 from local.demo.books import Books
@@ -19,12 +20,21 @@ Kind = TypeVar("Kind", bound=Step)
 
 
 @dataclass(frozen=True, slots=True)
+class Day:
+    """What happens on one day, be it only that parcels leave."""
+
+    date: date
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The whole story, with its end."""
 
     deposits: dict[str, int]
     """Customer -> pence brought, in the order in which they first buy."""
-    steps: tuple[Step, ...]
+    days: tuple[Day, ...]
+    """From the first to the last with rows, and those between them."""
     balances: dict[str, Balance]
     """Customer -> what is left in the end."""
     orders: dict[str, Order]
@@ -35,6 +45,11 @@ class Plan:
     """Refunds of articles in orders that have not left: less will be captured."""
     not_applied: tuple[Row, ...]
     """Refunds of orders that nobody paid in this story."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All that happens, in its order."""
+        return tuple(step for day in self.days for step in day.steps)
 
     def all(self, kind: type[Kind]) -> tuple[Kind, ...]:
         """The steps of one kind, in their order."""
@@ -56,13 +71,24 @@ def make_plan(rows: Iterable[Row], *, loses_an_answer: bool = True) -> Plan:
     )
     return Plan(
         deposits=deposits,
-        steps=(*(step for row in rows for step in books.steps_of(row)), *books.last_steps()),
+        days=tuple(_days(rows, books)),
         balances=books.balances,
         orders=books.orders,
         cards=tuple(books.pockets.cards),
         coming=tuple(row for refunds in books.parcels.values() for row in refunds),
         not_applied=tuple(books.not_applied),
     )
+
+
+def _days(rows: Iterable[Row], books: Books) -> Iterator[Day]:
+    by_date: defaultdict[date, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_date[row.date].append(row)
+    day, last = min(by_date, default=date.max), max(by_date, default=date.min)
+    while day <= last:
+        steps = [step for row in by_date[day] for step in books.steps_of(row)]
+        yield Day(day, (*steps, *books.end_of(day)))
+        day += timedelta(days=1)
 
 
 def _deposits(orders: list[Row]) -> dict[str, int]:

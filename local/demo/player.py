@@ -1,6 +1,5 @@
 """Plays a plan through the HTTP API, as a shop's own software would."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,21 +11,22 @@ from uuid import uuid4
 from local.api import Answer, Api
 from local.demo import hands
 from local.demo.cards import Card
-from local.demo.plan import Plan
+from local.demo.plan import Day, Plan
 from local.demo.steps import Cancellation, Capture, Loan, Payment, Refund, Resolution, Step, TopUp
+from local.demo.takings import FEE_BASIS_POINTS, FEE_FIXED
+from local.demo.waiting import wait_until
 
 CURRENCY = "GBP"
+DELAY_DAYS = 2
+"""From the end of a settlement day until its money can be paid out."""
 SHOP = {
     "name": "A gift shop",
     "currency": CURRENCY,
-    "fee": {"basis_points": 150, "fixed": 20},
-    "settlement_delay_days": 2,
+    "fee": {"basis_points": FEE_BASIS_POINTS, "fixed": FEE_FIXED},
+    "settlement_delay_days": DELAY_DAYS,
 }
 YEARS_VALID = 3
 """How far ahead the cards expire."""
-PATIENCE_SECONDS = 60.0
-"""With a payment whose answer was lost."""
-POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,13 @@ def length(plan: Plan) -> int:
     return len(plan.deposits) + len(plan.cards) + len(plan.steps)
 
 
-def play(plan: Plan, platform: Api, shop: Api, advance: Callable[[], None]) -> Played:
-    """Every wallet, deposit and card, then every step, in order; `advance` is called after each."""
+def play(
+    plan: Plan, platform: Api, shop: Api, advance: Callable[[], None], end: Callable[[Day], None]
+) -> Played:
+    """Every wallet, deposit and card, then every step, in order; `advance` is called after each.
+
+    `end` is called after each day.
+    """
     played = Played()
     wallets = hands.each(lambda brought: _open_wallet(platform, shop, *brought), plan.deposits.items())
     for customer, wallet in zip(plan.deposits, wallets, strict=True):
@@ -72,10 +77,12 @@ def play(plan: Plan, platform: Api, shop: Api, advance: Callable[[], None]) -> P
         played.cards[card] = card_id
         played.requests += 1
         advance()
-    for step in plan.steps:
-        _judge(step, perform(shop, step, played), played)
-        played.requests += 1
-        advance()
+    for day in plan.days:
+        for step in day.steps:
+            _judge(step, perform(shop, step, played), played)
+            played.requests += 1
+            advance()
+        end(day)
     return played
 
 
@@ -180,12 +187,8 @@ def _top_up(shop: Api, topup: TopUp, played: Played) -> Answer:
 
 def _await_end(shop: Api, path: str) -> Answer:
     """The payment once it is known how it ended, or as it stands when patience is over."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        payment = shop.get(path)
-        if payment["status"] != "processing" or time.monotonic() >= deadline:
-            return Answer(HTTPStatus.OK, payment, replayed=False)
-        time.sleep(POLL_SECONDS)
+    wait_until(lambda: shop.get(path)["status"] != "processing")
+    return Answer(HTTPStatus.OK, shop.get(path), replayed=False)
 
 
 def _judge(step: Step, answer: Answer, played: Played) -> None:

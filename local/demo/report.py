@@ -3,22 +3,30 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from local.bank.accounts import PAYING
 from local.demo.books import PARCEL_LINES
 from local.demo.claims import Check, pounds
 from local.demo.ending import Ending
+from local.demo.outcome import Outcome
+from local.demo.payout import RETURNING
 from local.demo.plan import RETURNING_PERCENT, Plan
+from local.demo.player import DELAY_DAYS
 from local.demo.rows import Row
+from local.demo.settling import Settled
+from local.demo.stage import Stage
 from local.demo.steps import Capture, Loan, Payment, Refund, Resolution, TopUp
+from local.demo.takings import FEE_BASIS_POINTS, FEE_FIXED
 
 SHOWN_CONTRADICTIONS = 5
 
 
-def tell_beginning(console: Console, plan: Plan) -> None:
+def tell_beginning(console: Console, plan: Plan, *, is_settled: bool) -> None:
     """What is about to happen, in a few sentences."""
     brought = pounds(sum(plan.deposits.values()))
     payers = {payment.card.payer for payment in plan.all(Payment) if payment.card}
@@ -30,6 +38,12 @@ def tell_beginning(console: Console, plan: Plan) -> None:
         "only held, and captured when the parcels leave at three in the afternoon, unless the order was "
         "cancelled by then. What comes back is refunded to where it came from."
     )
+    if is_settled:
+        console.print(
+            f"Each midnight ends a settlement day; {DELAY_DAYS} days later what it brought can be paid out, "
+            f"less refunds and a fee of {FEE_BASIS_POINTS / 100:g} % and {FEE_FIXED}p for each payment. "
+            "The system's clock is moved to the next day each evening, so that nobody waits for it."
+        )
 
 
 @contextmanager
@@ -142,14 +156,44 @@ def tell_checks(console: Console, checks: Iterable[Check]) -> list[Check]:
     return failed
 
 
-def tell_omissions(console: Console, *, no_statement: bool, no_lost_answer: bool) -> None:
+def tell_payouts(console: Console, outcome: Outcome) -> None:
+    """Where the money went in the end."""
+    paid_out = outcome.paid_out
+    if paid_out is None:
+        return
+    trial, whole = paid_out.trial, paid_out.whole
+    console.print(
+        f"A first payout of {pounds(trial['amount'])}, to the account that ends in {RETURNING.iban[-4:]}, "
+        f"is {trial['status']}: {pounds(paid_out.restored)} was available after it. All of that went to the "
+        f"account that ends in {PAYING.iban[-4:]}, and is {whole['status']}."
+    )
+
+
+def tell_files(console: Console, settled: Settled, folder: Path) -> None:
+    """Where the CSV files are."""
+    console.print(
+        f"{_were(len(settled.files), 'settlement')} written as CSV to {folder}.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def tell_omissions(console: Console, stage: Stage, *, is_settled: bool) -> None:
     """What this telling left out, because of the system that it was told on."""
-    if no_statement:
+    strangers = {"TAEL_ACQUIRER_URL": ("acquirer", stage.acquirer_url)}
+    if is_settled:
+        strangers["TAEL_BANK_URL"] = ("bank", stage.bank_url)
+    else:
         console.print(
-            "Not checked: the acquirer's own statement. Set TAEL_ACQUIRER_URL to the address that `tael up` "
-            "says."
+            "Not shown: settlements and payouts, for which days must pass. That can be had at once where "
+            "`tael up` runs on the embedded engine, whose clock can be moved."
         )
-    if no_lost_answer:
+    for variable, (name, url) in strangers.items():
+        if not url:
+            console.print(
+                f"Not checked: the {name}'s own statement. Set {variable} to the address that `tael up` says."
+            )
+    if not stage.loses_an_answer:
         console.print(
             "Not shown: a lost answer of the acquirer, which is looked after too late for this story. Start "
             "the system with TAEL_RESOLVE_SECONDS=6, and set it here too."

@@ -2,6 +2,7 @@
 
 import csv
 from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 
 DATA = Path(__file__).parent.parent / "data" / "retail_orders.csv"
@@ -26,6 +27,11 @@ class Row:
     def is_refund(self) -> bool:
         """Whether money goes back."""
         return self.kind == "refund"
+
+    @property
+    def date(self) -> date:
+        """The day of it."""
+        return datetime.fromisoformat(self.placed_at).date()
 
 
 def read_rows(path: Path) -> tuple[Row, ...]:

@@ -24,13 +24,18 @@ class Statement:
     @classmethod
     def begun(cls, acquirer: Api) -> Self:
         """Remember what is on it already, before the first payment."""
-        return cls(acquirer, max((line["line"] for line in acquirer.pages(PATH)), default=0))
+        return cls(acquirer, last_line(acquirer))
 
     def checks(self, ending: Ending, platform: Api, currency: str) -> Iterator[Check]:
         """Everything that can be said of it; amounts are of whole system, owners of this telling."""
         lines = list(self.acquirer.pages(PATH))
         yield _sums(lines, platform, currency)
         yield _owners([line for line in lines if line["line"] > self.last_line_before], ending)
+
+
+def last_line(stranger: Api) -> int:
+    """How far the own statement of an acquirer, or of a bank, has come."""
+    return max((line["line"] for line in stranger.pages(PATH)), default=0)
 
 
 def _sums(lines: list[dict[str, Any]], platform: Api, currency: str) -> Check:

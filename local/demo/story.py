@@ -10,14 +10,18 @@ from pathlib import Path
 from rich.console import Console
 
 from local.api import Api
-from local.demo import report
+from local.demo import nights, report
 from local.demo.checks import Audit
 from local.demo.ending import Ending
-from local.demo.plan import Plan, make_plan
-from local.demo.player import Played, length, open_shop, play
+from local.demo.nights import Nights
+from local.demo.outcome import Outcome
+from local.demo.plan import Day, Plan, make_plan
+from local.demo.player import Played, Shop, length, open_shop, play
+from local.demo.replays import replay
 from local.demo.rows import DATA, read_rows
+from local.demo.stage import Stage
 from local.demo.statement import Statement
-from local.demo.table import tell_table
+from local.demo.table import tell_settlements, tell_table
 from local.errors import LocalError, StopRequested
 from local.system import running
 
@@ -25,24 +29,29 @@ OWN_SETTINGS = {
     # An answer is given up, and asked for again, within the length of the story.
     "TAEL_ACQUIRER_TRY_SECONDS": "1.5",
     "TAEL_ACQUIRER_TOTAL_SECONDS": "3",
-    "TAEL_RESOLVE_SECONDS": "6",
+    "TAEL_RESOLVE_SECONDS": "4",
 }
 DEFAULT_RESOLVE_SECONDS = 60
 PATIENT_SECONDS = 10
 """A running system that looks after a lost answer later than this is not made to lose one."""
 
 
-def run(console: Console, url: str | None) -> None:
+def run(console: Console, url: str | None, csv: Path | None = None) -> None:
     """Tell the story against the API at `url`, or against a whole system started for it."""
     if url is None:
-        _run_on_own_system(console)
+        _run_on_own_system(console, csv)
         return
     key = os.environ.get("TAEL_PLATFORM_KEY")
     if not key:
         raise LocalError("A running system's operator key is needed: set TAEL_PLATFORM_KEY.")
-    acquirer_url = os.environ.get("TAEL_ACQUIRER_URL")
-    loses_an_answer = _resolve_seconds() <= PATIENT_SECONDS
-    tell(console, url.rstrip("/"), key, acquirer_url, loses_an_answer=loses_an_answer)
+    stage = Stage(
+        url.rstrip("/"),
+        key,
+        acquirer_url=os.environ.get("TAEL_ACQUIRER_URL"),
+        bank_url=os.environ.get("TAEL_BANK_URL"),
+        loses_an_answer=_resolve_seconds() <= PATIENT_SECONDS,
+    )
+    tell(console, stage, csv=csv)
 
 
 def _resolve_seconds() -> float:
@@ -50,14 +59,15 @@ def _resolve_seconds() -> float:
     return int(given) if given.isdecimal() else DEFAULT_RESOLVE_SECONDS
 
 
-def _run_on_own_system(console: Console) -> None:
+def _run_on_own_system(console: Console, csv: Path | None) -> None:
     folder = Path(tempfile.mkdtemp(prefix="tael-demo-"))
     console.print("Starting a whole system of its own ...")
     began = time.monotonic()
     try:
         with running(folder, settings=OWN_SETTINGS) as system:
             console.print(f"Ready at {system.url} after {time.monotonic() - began:.1f} s.", highlight=False)
-            tell(console, system.url, system.platform_key, system.acquirer_url)
+            stage = Stage(system.url, system.platform_key, system.acquirer_url, system.bank_url)
+            tell(console, stage, csv=csv)
     except LocalError:
         # The logs are in there, and the message points to them.
         console.print(f"State and logs are kept in {folder}.", soft_wrap=True)
@@ -68,44 +78,63 @@ def _run_on_own_system(console: Console) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def tell(
-    console: Console,
-    url: str,
-    platform_key: str,
-    acquirer_url: str | None,
-    *,
-    loses_an_answer: bool = True,
-    data: Path | None = None,
-) -> None:
+def tell(console: Console, stage: Stage, *, csv: Path | None = None, data: Path | None = None) -> None:
     """Play the shop's five days, and account for every penny; raises when something doesn't add up."""
     data = data or DATA
-    plan = make_plan(read_rows(data), loses_an_answer=loses_an_answer)
+    plan = make_plan(read_rows(data), loses_an_answer=stage.loses_an_answer)
     with ExitStack() as stack:
-        platform = stack.enter_context(Api(url, platform_key))
-        acquirer = stack.enter_context(Api(acquirer_url, None)) if acquirer_url else None
+        platform = stack.enter_context(Api(stage.url, stage.platform_key))
+        acquirer, bank = (
+            stack.enter_context(Api(url, None)) if url else None
+            for url in (stage.acquirer_url, stage.bank_url)
+        )
         statement = Statement.begun(acquirer) if acquirer else None
         opened = open_shop(platform)
-        shop = stack.enter_context(Api(url, opened.key))
-        report.tell_beginning(console, plan)
-        played = _play(console, plan, platform, shop)
-        audit = Audit(plan, played, opened.id, shop, platform, data, statement)
-        replays = audit.replays()
+        shop = stack.enter_context(Api(stage.url, opened.key))
+        falling = Nights(platform, shop) if nights.can_fall(platform) else None
+        report.tell_beginning(console, plan, is_settled=falling is not None)
+        played = _play(console, plan, platform, shop, falling)
+        repeated = replay(plan, played, shop)
         ending = Ending.read(shop)
-        report.tell_examples(console, plan, ending)
-        tell_table(console, plan, ending)
-        failed = report.tell_checks(console, [replays, *audit.checks(ending)])
-    report.tell_omissions(console, no_statement=statement is None, no_lost_answer=not loses_an_answer)
+        outcome = _settle(console, falling, opened, bank) if falling else None
+        audit = Audit(plan, played, opened.id, shop, platform, data, statement, outcome)
+        _report(console, plan, ending, outcome, csv)
+        failed = report.tell_checks(console, [repeated, *audit.checks(ending)])
+    report.tell_omissions(console, stage, is_settled=outcome is not None)
     if failed:
         raise LocalError(f"It does not add up: {'; '.join(check.claim for check in failed)}.")
     console.print("Every penny is accounted for.", style="bold green")
 
 
-def _play(console: Console, plan: Plan, platform: Api, shop: Api) -> Played:
+def _play(console: Console, plan: Plan, platform: Api, shop: Api, falling: Nights | None) -> Played:
     began = time.monotonic()
     with report.progress_bar(console, length(plan)) as advance:
-        played = play(plan, platform, shop, advance)
+        played = play(plan, platform, shop, advance, falling.fall if falling else _no_night)
     console.print(
         f"Played with {played.requests:,} requests, all payments one after the other, "
         f"in {time.monotonic() - began:.1f} s."
     )
     return played
+
+
+def _no_night(_: Day) -> None:
+    """Where the clock cannot be moved, the days are told one right after the other."""
+
+
+def _settle(console: Console, falling: Nights, opened: Shop, bank: Api | None) -> Outcome:
+    began = time.monotonic()
+    outcome = Outcome.of(falling, opened.id, bank)
+    console.print(f"Settled and paid out in {time.monotonic() - began:.1f} s.")
+    return outcome
+
+
+def _report(console: Console, plan: Plan, ending: Ending, outcome: Outcome | None, csv: Path | None) -> None:
+    report.tell_examples(console, plan, ending)
+    tell_table(console, plan, ending)
+    if outcome:
+        tell_settlements(console, outcome.settled)
+        report.tell_payouts(console, outcome)
+        if csv:
+            outcome.settled.write(csv)
+            report.tell_files(console, outcome.settled, csv)
+    console.print()

@@ -1,6 +1,8 @@
-"""The table that the story ends with: where every row of the file ended up, and what it brought."""
+"""The tables that the story ends with: where every row of the file ended up, and what it brought."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -8,13 +10,14 @@ from rich.table import Table
 from local.demo.claims import pounds
 from local.demo.ending import Ending
 from local.demo.plan import Plan
+from local.demo.settling import Settled
 from local.demo.steps import Capture, Status
 
 PAID: tuple[Status, ...] = ("captured", "partially_refunded", "refunded")
 
 
 def tell_table(console: Console, plan: Plan, ending: Ending) -> None:
-    """Print it."""
+    """Print what became of each row."""
     table = Table("", "count", "total", title="Orders and refunds", title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -24,7 +27,6 @@ def tell_table(console: Console, plan: Plan, ending: Ending) -> None:
     _due(table, ending)
     console.print()
     console.print(table)
-    console.print()
 
 
 def _orders(table: Table, ending: Ending) -> None:
@@ -70,8 +72,33 @@ def _due(table: Table, ending: Ending) -> None:
     table.add_row("captured", *_figures(ending.captured))
     table.add_row("refunded", *_figures(ending.refunded))
     due = sum(ending.captured) - sum(ending.refunded)
-    table.add_row("pending for the shop", "", pounds(due), style="bold")
+    table.add_row("due to the shop, before fees", "", pounds(due), style="bold")
 
 
 def _figures(amounts: Sequence[int]) -> tuple[str, str]:
     return f"{len(amounts):,}", pounds(sum(amounts))
+
+
+def tell_settlements(console: Console, settled: Settled) -> None:
+    """Print what each settlement day brought, as the system has it."""
+    names = ("captured", "refunded", "fees", "net")
+    title = "Settlements, each until 00:00 UTC by the system's clock"
+    # As narrow as this, it fits a terminal of 80 columns.
+    table = Table("until", "count", *names, "status", title=title, title_justify="left")
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    for settlement in settled.settlements:
+        table.add_row(*_settlement(settlement))
+    table.add_section()
+    captured, refunded, fees, net = (settled.total(name) for name in names)
+    amounts = (captured, refunded, fees, net - settled.total("carried_in"))
+    table.add_row("all", f"{settled.total('payments'):,}", *map(pounds, amounts), "", style="bold")
+    console.print()
+    console.print(table)
+    console.print()
+
+
+def _settlement(settlement: dict[str, Any]) -> tuple[str, ...]:
+    until = f"{datetime.fromisoformat(settlement['window']):%d %b}"
+    amounts = (settlement[name] for name in ("captured", "refunded", "fees", "net"))
+    return (until, f"{settlement['payments']:,}", *map(pounds, amounts), settlement["status"])

@@ -10,6 +10,7 @@ import httpx
 
 from local.api import Api
 from tests.local.charges import Charges
+from tests.local.settlements import Settlements
 
 Body = dict[str, Any]
 STAMPS = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:06Z"}
@@ -18,8 +19,9 @@ STAMPS = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:
 class Bank:
     """As little of Tael as the demo needs to run in a fraction of a second."""
 
-    def __init__(self, fault: str | None = None) -> None:
+    def __init__(self, fault: str | None = None, *, has_movable_clock: bool = True) -> None:
         self.fault = fault
+        self.has_movable_clock = has_movable_clock
         self.lock = threading.Lock()
         self.wallets: dict[str, Body] = {}
         self.entries: dict[str, list[Body]] = defaultdict(list)
@@ -27,13 +29,14 @@ class Bank:
         self.refunds: dict[str, list[Body]] = defaultdict(list)
         self.topups: list[Body] = []
         self.charges = Charges(fault)
+        self.settlements = Settlements(fault)
         self.answers: dict[str, tuple[int, Body]] = {}
         self.pending = 0
         self.owed = 0  # by the acquirer
         self.requests: list[httpx.Request] = []
 
-    def api(self) -> Api:
-        return Api("http://bank", "key", httpx.MockTransport(self.answer))
+    def api(self, url: str = "http://bank") -> Api:
+        return Api(url, "key", httpx.MockTransport(self.answer))
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         with self.lock:
@@ -42,8 +45,14 @@ class Bank:
     def answer_one(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         path = request.url.path.removeprefix("/v1/").split("/")
+        if path[1:2] == ["local"]:
+            done = self.settlements.answer_at_desk(path[-1], json.loads(request.content or "{}"))
+            return httpx.Response(200, json=done) if self.has_movable_clock else httpx.Response(404, json={})
+        if request.headers["Accept"] == "text/csv":
+            return httpx.Response(200, text=self.settlements.file(path[-1]))
         if request.method == "GET":
-            return httpx.Response(200, json=self.read(path, request.url.query.decode()))
+            where = [request.url.host] if request.url.host != "bank" else []
+            return httpx.Response(200, json=self.read(where + path, request.url.query.decode()))
         key = request.headers.get("Idempotency-Key", request.url.path)
         known = key in self.answers and self.fault != "charges twice"
         if not known:
@@ -69,6 +78,10 @@ class Bank:
 
     def create(self, path: list[str], body: Body) -> Body:
         match path:
+            case ["merchants", "mer_1", "bank-accounts"]:
+                return self.settlements.register(body["iban"])
+            case ["payouts"]:
+                return self.settlements.pay_out(body)
             case ["merchants"]:
                 return {"id": "mer_1", "api_key": {"id": "key_1", "key": "sk_1"}}
             case ["wallets"]:
@@ -168,6 +181,7 @@ class Bank:
         else:
             self.move(payment["source"]["wallet"], None, amount)
         self.pending += amount
+        self.settlements.count("payment", payment["order_id"], amount)
         if self.fault == "keeps the rest" and amount < payment["amount"]:
             self.hold(payment | {"amount": payment["amount"] - amount})
         return self.put(payment, status="captured", captured=amount)
@@ -186,6 +200,7 @@ class Bank:
         elif self.fault != "takes a refund back":
             self.move(None, payment["source"]["wallet"], amount)
         self.pending -= amount
+        self.settlements.count("refund", payment["order_id"], amount)
         if self.fault != "hides refunds":
             self.refunds[payment["order_id"]].insert(0, {"amount": amount})
         refunded = (
@@ -209,6 +224,10 @@ class Bank:
         match path:
             case ["ledger", *rest]:
                 return self.read_ledger(rest)
+            case ["balance"]:
+                return {"data": [self.settlements.position()]}
+            case ["payouts", payout_id]:
+                return self.settlements.payouts[payout_id]
             case ["payments", order_id]:
                 return self.read_payment(order_id)
         return self.page(self.rows(path), query)
@@ -226,7 +245,12 @@ class Bank:
             case ["wallets", wallet_id, "entries"]:
                 first = 1 if self.fault == "loses an entry" and wallet_id == "wal_0" else 0
                 return self.entries[wallet_id][first:]
+            case ["settlements", settlement_id, "payments"]:
+                return self.settlements.lines_of(self.settlements.named(settlement_id))
+            case ["sandbox-bank", *_]:
+                return self.settlements.statement()
         lists = {
+            "settlements": self.settlements.all(),
             "payments": list(self.payments.values()),
             "wallets": list(self.wallets.values()),
             "topups": self.topups,
@@ -235,8 +259,12 @@ class Bank:
         return lists[path[-1]]
 
     def read_ledger(self, path: list[str]) -> Body:
-        if path == ["accounts", "merchant_pending:mer_1:GBP"]:
-            return {"balance": self.pending - (self.fault == "owes a penny less")}
+        match path:
+            case ["accounts", "merchant_pending:mer_1:GBP"]:
+                settled = self.settlements.nets()[True] + self.settlements.fees()
+                return {"balance": self.pending - settled - (self.fault == "owes a penny less")}
+            case ["accounts", "fees:GBP"] | ["entries", _]:
+                return self.settlements.ledger(path)
         if path == ["accounts", "acquirer_receivable:GBP"]:
             return {"balance": -self.owed}
         assert path == ["trial-balance"]

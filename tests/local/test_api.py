@@ -57,3 +57,9 @@ def test_pages_are_read_to_the_end() -> None:
     )
     with Api("http://tael", "key", listing) as api:
         assert [row["n"] for row in api.pages("/v1/wallets")] == [1, 2, 3]
+
+
+def test_something_else_than_json_is_asked_for_by_its_type() -> None:
+    echo = httpx.MockTransport(lambda request: httpx.Response(200, text=request.headers["Accept"]))
+    with Api("http://tael", "key", echo) as api:
+        assert api.text("/v1/settlements/1", "text/csv") == "text/csv"

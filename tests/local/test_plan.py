@@ -15,7 +15,8 @@ from local.demo.steps import (
     Resolution,
     TopUp,
 )
-from tests.local.rows import LATE, NEXT_NOON, parcel, refund, row
+from local.demo.takings import Line, Takings, lines_of
+from tests.local.rows import LATE, MORNING, NEXT_EVENING, NEXT_NOON, parcel, refund, row
 
 
 def paid(order: Row, attempt: int = 1, shortfall: int = 0) -> Payment:
@@ -61,13 +62,54 @@ def test_nobody_lends_what_nobody_has() -> None:
 
 
 def test_a_parcel_is_captured_when_it_leaves() -> None:
-    early, late = parcel("1", "ann", 5000), parcel("2", "ben", 7000, LATE)
-    plan = make_plan([early, late, row("3", "cat", 900, NEXT_NOON)])
+    early, late, last = (
+        parcel("1", "ann", 5000),
+        parcel("2", "ben", 7000, LATE),
+        parcel("3", "cat", 900, LATE),
+    )
+    plan = make_plan([early, late, last])
 
-    assert plan.steps == (paid(early), Capture(early, ()), paid(late), paid(row("3", "cat", 900, NEXT_NOON)))
+    assert plan.steps == (paid(early), Capture(early, ()), paid(late), paid(last))
     assert plan.balances["ben"] == Balance(0, held=7000)
     assert plan.orders["1"] == Order(early, "captured", captured=5000)
     assert plan.orders["2"] == Order(late, "authorized")
+
+
+def test_every_day_ends_with_the_parcels_that_leave_on_it() -> None:
+    first, night = row("1", "ann", 5000), parcel("2", "ben", 7000, LATE)
+    after_a_day_without_rows = parcel("3", "cat", 900, "2010-12-03T12:00:00Z")
+    plan = make_plan([first, night, after_a_day_without_rows])
+
+    assert [(day.date.day, day.steps) for day in plan.days] == [
+        (1, (paid(first), paid(night))),
+        (2, (Capture(night, ()),)),
+        (3, (paid(after_a_day_without_rows), Capture(after_a_day_without_rows, ()))),
+    ]
+    assert make_plan([]).days == ()
+
+
+def test_a_lost_answer_is_found_before_its_day_ends() -> None:
+    guest, later = row("1", "", 500), row("2", "ann", 900, NEXT_NOON)
+    plan = make_plan([guest, later])
+
+    assert plan.steps[1:] == (Resolution(guest), paid(later))
+
+
+def test_the_shop_earns_what_was_captured_less_refunds_and_fees() -> None:
+    refused = [row("a", "ann", 5000), row("b", "ann", 5000)]
+    held = [parcel("c", "cat", 333, MORNING), parcel("d", "dan", 900, NEXT_EVENING)]
+    article, back = refund(1, "c", 33), refund(2, "a", 700, NEXT_NOON)
+    plan = make_plan([*refused, held[0], article, back, held[1]])
+
+    lines = tuple(lines_of(plan.steps))
+    assert lines == (
+        Line("payment", "a", 5000, 95),
+        # 4.5 are rounded up.
+        Line("payment", "c", 300, 25),
+        Line("refund", "a", 700, 0),
+    )
+    takings = Takings(payments=2, captured=5300, refunds=1, refunded=700, fees=120)
+    assert (Takings.of(lines), takings.net) == (takings, 4480)
 
 
 def test_what_is_cancelled_before_a_parcel_leaves_is_not_captured() -> None:

@@ -12,9 +12,9 @@ import pytest
 import stdnum.iban
 
 from chassis.auth import BankAccount
-from chassis.outside import Outside
+from chassis.outside import NotFound, Outside, Unknown
 from functions.payouts import gateway
-from functions.payouts.records import Accepted, NotFound, Outcome, Refused, StoredPayout, Unknown
+from functions.payouts.records import Accepted, Outcome, Refused, StoredPayout
 from functions.payouts.shapes import FailureCode, Status
 from local import process
 from local.bank.accounts import ACCOUNTS, BY_NAME
@@ -96,8 +96,8 @@ def told(attempt: str) -> list[str]:
     after = 0
     statuses: list[str] = []
     while lines := gateway.changes_after(after):
-        after = lines[-1][0]
-        statuses += [change.status for _, change in lines if change and change.attempt == attempt]
+        after = lines[-1].line
+        statuses += [line.status for line in lines if line.attempt == attempt and line.status]
     return statuses
 
 
