@@ -14,6 +14,7 @@ from local.system import System
 from tests.conftest import Shop, new_key, onboard
 from tests.functions.inside import everything
 from tests.journeys.calling import OPERATIONS, assert_documented, bodies_for, body_for, some
+from tests.journeys.till import await_until
 from tests.payee import Payee
 
 OBJECTS = {"wallet", "from_wallet", "to_wallet", "card", "bank_account"}
@@ -37,6 +38,17 @@ def keep_card(shop: Shop) -> str:
     kept = shop.http.post("/v1/cards", json=card, headers=new_key())
     assert kept.status_code == 201, kept.text
     return str(kept.json()["id"])
+
+
+def settlement_of(shop: Shop) -> str:
+    """The settlement that has counted what the shop has captured."""
+
+    def settlements() -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = shop.http.get("/v1/settlements").json()["data"]
+        return listed
+
+    await_until(lambda: settlements() != [])
+    return str(settlements()[0]["id"])
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +75,7 @@ def tenants(engine: System, platform: httpx.Client) -> Iterator[Tenants]:
             "order_id": "1",
             "payout_id": payee.pay_out(1, "account_closed").json()["id"],
             "refund_id": owner.refund("2", 1).json()["id"],
+            "settlement_id": settlement_of(owner),
             "topup_id": topup["id"],
             "transfer_id": transfer["id"],
             "wallet_id": wallet,
