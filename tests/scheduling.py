@@ -6,6 +6,9 @@ TOGETHER = {
     "tests/layers/": "layers",
     "tests/journeys/test_card_": "hasty",
     "tests/journeys/test_topups.py": "hasty",
+    "tests/journeys/test_payout": "hasty",
+    "tests/journeys/test_clock.py": "moved",
+    "tests/journeys/test_settlement.py": "moved",
 }
 """Start of a file's name -> the system that its tests share, which should be started only once."""
 FIRST = (*TOGETHER, "tests/local/")

@@ -36,6 +36,13 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """A third one, whose clock is moved: nobody else relies on it."""
+    with running(tmp_path_factory.mktemp("moved") / "state") as started:
+        yield started
+
+
 @pytest.fixture(scope="module")
 def hasty_engine(hasty: System) -> Iterator[System]:
     """The hasty system, with this process's own `chassis` connected to its engine while a module runs."""

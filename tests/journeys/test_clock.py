@@ -10,18 +10,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from local.main import app
-from local.system import System, running
+from local.system import System
 from tests.conftest import Shop, connect, onboard
 
 DAY_SECONDS = 24 * 60 * 60
 PATIENCE_SECONDS = 20.0
-
-
-@pytest.fixture(scope="module")
-def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system of this module's own, whose clock nobody else relies on."""
-    with running(tmp_path_factory.mktemp("moved") / "state") as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -10,19 +10,12 @@ import pytest
 
 from chassis import aws, events
 from local import dead_letters
-from local.system import System, running
+from local.system import System
 from tests.conftest import Shop, _reconnect, connect, onboard
 from tests.journeys.test_clock import tael
 from tests.journeys.till import await_until
 
 QUEUE = "settlement-lines"
-
-
-@pytest.fixture(scope="module")
-def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """A system of this module's own, whose clock nobody else relies on."""
-    with running(tmp_path_factory.mktemp("settling") / "state") as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
