@@ -80,7 +80,7 @@ def test_a_child_that_does_not_stop_is_killed_and_reported(tmp_path: Path) -> No
 
 def test_the_log_of_the_run_before_is_kept(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    for code in ("1", "2"):
-        (tmp_path / "say.py").write_text(f"print('run {code}')")
-        start("say", log, parent_path=str(tmp_path)).process.wait(TIMEOUT_SECONDS)
+    (tmp_path / "say.py").write_text("import sys\nprint('run', sys.argv[1])")
+    for run in ("1", "2"):
+        start("say", log, run, parent_path=str(tmp_path)).process.wait(TIMEOUT_SECONDS)
     assert (log.read_text(), log.with_name("log.1").read_text()) == ("run 2\n", "run 1\n")
