@@ -14,9 +14,10 @@ from functions.settlement.model import settlement_id
 from functions.settlement.records import StoredSettlement
 from functions.settlement.shapes import SettlementEvent
 
-TODAY = "2026-11-26T00:00:00.000000Z"
-TOMORROW = "2026-11-27T00:00:00.000000Z"
-AVAILABLE = {TODAY: "2026-11-28T00:00:00.000000Z", TOMORROW: "2026-11-29T00:00:00.000000Z"}
+# Far ahead, so that the schedule of the system that these tests share does not close their settlements.
+TODAY = "2096-11-26T00:00:00.000000Z"
+TOMORROW = "2096-11-27T00:00:00.000000Z"
+AVAILABLE = {TODAY: "2096-11-28T00:00:00.000000Z", TOMORROW: "2096-11-29T00:00:00.000000Z"}
 Event = dict[str, Any]
 EVENTS: TypeAdapter[list[SettlementEvent]] = TypeAdapter(list[SettlementEvent])
 
@@ -36,7 +37,7 @@ def captured(
         "currency": currency,
         "captured": amount,
         "fee": fee,
-        "captured_at": "2026-11-25T12:00:00.000000Z",
+        "captured_at": "2096-11-25T12:00:00.000000Z",
         "settlement_window": window,
         "available_at": AVAILABLE[window],
         "status": "captured",
@@ -53,7 +54,7 @@ def refunded(
         "order_id": order,
         "currency": currency,
         "amount": amount,
-        "succeeded_at": "2026-11-25T13:00:00.000000Z",
+        "succeeded_at": "2096-11-25T13:00:00.000000Z",
         "settlement_window": window,
         "available_at": AVAILABLE[window],
     }

@@ -141,8 +141,8 @@ POISON = [
     {**captured("mer_" + "a" * 24, "1"), "type": "payment.unheard"},
     {**captured("mer_" + "a" * 24, "1"), "id": "evt_1"},
     captured("mer_" + "a" * 24, "1", fee=10**40),
-    changed(captured("mer_" + "a" * 24, "1"), captured_at="2026-11-25T25:00:00.000000Z"),
-    changed(captured("mer_" + "a" * 24, "1"), available_at="2026-13-25T12:00:00.000000Z"),
+    changed(captured("mer_" + "a" * 24, "1"), captured_at="2096-11-25T25:00:00.000000Z"),
+    changed(captured("mer_" + "a" * 24, "1"), available_at="2096-13-25T12:00:00.000000Z"),
 ]
 
 
@@ -222,16 +222,16 @@ def test_after_the_cut_off_it_is_closed_and_after_the_delay_released(
     merchant: str, at: Callable[[str], None]
 ) -> None:
     deliver(captured(merchant, "1"), refunded(merchant, "1"))
-    at("2026-11-26T00:06")
+    at("2096-11-26T00:06")
     settle(merchant)
     closed = found(merchant)
     assert (closed.status, closed.net) == ("closed", 565)
     assert accounts.read(accounts.merchant_available(merchant, "GBP")) is None
-    at("2026-11-28T00:00")
+    at("2096-11-28T00:00")
     settle(merchant)
     settle(merchant)
     released = found(merchant)
-    assert (released.status, released.released_at) == ("released", "2026-11-28T00:00:00.000000Z")
+    assert (released.status, released.released_at) == ("released", "2096-11-28T00:00:00.000000Z")
     balance = accounts.read(accounts.merchant_available(merchant, "GBP"))
     assert balance
     assert (balance.available, balance.holder) == (565, merchant)
@@ -250,15 +250,15 @@ def test_the_schedule_closes_after_the_grace_and_releases_when_due(
 ) -> None:
     deliver(captured(merchant, "1"))
     for moment, status in (
-        ("2026-11-26T00:04:59", "open"),
-        ("2026-11-26T00:05:01", "closed"),
-        ("2026-11-27T23:59:59", "closed"),
-        ("2026-11-28T00:00:01", "released"),
+        ("2096-11-26T00:04:59", "open"),
+        ("2096-11-26T00:05:01", "closed"),
+        ("2096-11-27T23:59:59", "closed"),
+        ("2096-11-28T00:00:01", "released"),
     ):
         at(moment)
         actions.settle()
         assert found(merchant).status == status
-    at("2026-11-28T00:01")
+    at("2096-11-28T00:01")
     actions.settle()
     assert found(merchant).version == 3
 
@@ -268,7 +268,7 @@ def test_one_that_cannot_be_closed_keeps_no_other_from_it(
 ) -> None:
     deliver(captured(merchant, "1"), captured(bad := ids.random("mer"), "1"))
     deliver(captured(bad, "2", window=TOMORROW))
-    at("2026-11-27T00:06")
+    at("2096-11-27T00:06")
     close = actions._close
 
     def failing(settlement: StoredSettlement) -> bool:
@@ -285,12 +285,12 @@ def test_one_that_cannot_be_closed_keeps_no_other_from_it(
     assert found(bad, window=TOMORROW).status == "open"
 
 
-@pytest.mark.parametrize("moment", ["2026-11-26T00:06", "2026-11-27T02:00", "2026-12-24T12:00"])
+@pytest.mark.parametrize("moment", ["2096-11-26T00:06", "2096-11-27T02:00", "2096-12-24T12:00"])
 def test_what_comes_after_the_close_is_counted_by_the_open_settlement(
     merchant: str, at: Callable[[str], None], moment: str
 ) -> None:
     deliver(captured(merchant, "1"))
-    at("2026-11-26T00:06")
+    at("2096-11-26T00:06")
     settle(merchant)
     at(moment)
     # One was counted in time and comes again, one was not.
@@ -309,7 +309,7 @@ def test_what_comes_after_the_close_is_counted_by_the_open_settlement(
 def test_events_that_come_while_their_settlement_is_closed_are_counted_once(
     merchant: str, at: Callable[[str], None]
 ) -> None:
-    at("2026-11-26T00:06")
+    at("2096-11-26T00:06")
     deliver(captured(merchant, "first"))
     events = [captured(merchant, str(number)) for number in range(40)]
     calls: list[Callable[[], object]] = [partial(deliver, event, event) for event in events]
@@ -323,7 +323,7 @@ def test_events_that_come_while_their_settlement_is_closed_are_counted_once(
 
 def test_closing_twice_at_once_carries_over_once(merchant: str, at: Callable[[str], None]) -> None:
     deliver(refunded(merchant, "1"))
-    at("2026-11-26T00:06")
+    at("2096-11-26T00:06")
     settlement = found(merchant)
     closing: Callable[[], object] = partial(actions._close, settlement)
     together([closing] * 8)
@@ -336,12 +336,12 @@ def test_a_refund_larger_than_the_open_settlement_is_made_up_for_by_later_ones(
 ) -> None:
     deliver(captured(merchant, "1", 100, 35), refunded(merchant, "0", 400))
     deliver(captured(merchant, "2", 1000, 35, window=TOMORROW))
-    at("2026-11-26T00:06")
+    at("2096-11-26T00:06")
     settle(merchant)
     first = found(merchant)
     assert (first.net, first.paid, first.carried_out) == (-335, 0, -335)
     assert position(merchant) == [CurrencyPosition(currency="GBP", pending=630, available=0)]
-    at("2026-11-30T00:06")
+    at("2096-11-30T00:06")
     settle(merchant)
     second = found(merchant, window=TOMORROW)
     assert (second.carried_in, second.carried_from, second.net) == (-335, first.id, 630)
@@ -357,7 +357,7 @@ def test_settlements_that_are_due_at_once_are_closed_in_their_order(
     merchant = ids.derive("mer", "in order", str(number), str(random.random()))  # noqa: S311 - any name
     deliver(captured(merchant, "2", 500, 0, window=TOMORROW))
     deliver(refunded(merchant, "1", 500))
-    at("2026-12-30T00:06")
+    at("2096-12-30T00:06")
     actions.settle()
     assert position(merchant) == [CurrencyPosition(currency="GBP", pending=0, available=0)]
     assert found(merchant, window=TOMORROW).carried_in == -500
@@ -365,17 +365,17 @@ def test_settlements_that_are_due_at_once_are_closed_in_their_order(
 
 def test_the_longest_delay_of_a_settlement_counts_whichever_line_comes_first(merchant: str) -> None:
     quick = changed(refunded(merchant, "0", 1), available_at=TODAY)
-    slow = changed(captured(merchant, "1"), available_at="2026-12-26T00:00:00.000000Z")
+    slow = changed(captured(merchant, "1"), available_at="2096-12-26T00:00:00.000000Z")
     for event in (quick, slow, changed(refunded(merchant, "2", 1), available_at=TODAY)):
         assert deliver(event) == []
     settlement = found(merchant)
     assert (settlement.payments, settlement.refunds) == (1, 2)
-    assert settlement.available_at == "2026-12-26T00:00:00.000000Z"
+    assert settlement.available_at == "2096-12-26T00:00:00.000000Z"
 
 
 def test_a_release_that_an_index_tells_of_late_is_none(merchant: str, at: Callable[[str], None]) -> None:
     deliver(captured(merchant, "1"))
-    at("2026-11-28T00:06")
+    at("2096-11-28T00:06")
     settle(merchant)
     assert actions._release(found(merchant)) is False
     assert actions._close(found(merchant)) is False
@@ -386,7 +386,7 @@ def test_a_balance_that_moves_while_it_is_read_shows_nothing_twice(
     merchant: str, at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(captured(merchant, "1"))
-    at("2026-11-28T00:06")
+    at("2096-11-28T00:06")
     unreleased, steps = table.unreleased, iter([actions._close, actions._release])
 
     def meanwhile(merchant_id: str) -> list[StoredSettlement]:
@@ -421,7 +421,7 @@ def test_each_currency_has_its_own_settlements_whatever_its_decimals(
         captured(merchant, "yen", 500, 0, currency="JPY"),
         captured(merchant, "dinars", 12_345, 123, currency="KWD"),
     )
-    at("2026-11-28T00:06")
+    at("2096-11-28T00:06")
     settle(merchant)
     assert [(each.currency, each.available) for each in position(merchant)] == [
         ("GBP", 965),
@@ -440,7 +440,7 @@ def test_killed_at_each_step_a_settlement_is_closed_and_released_once(
     merchant: str, at: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(captured(merchant, "1"), captured(merchant, "2"))
-    at("2026-11-29T00:06")
+    at("2096-11-29T00:06")
     commit = store.commit
     for step in range(4):
         dies_before = step % 2 == 0
@@ -468,9 +468,9 @@ def test_a_clock_that_is_five_minutes_wrong_loses_nothing(
     cut_off = datetime.fromisoformat(TODAY)
     wrong = cut_off + timedelta(minutes=skew_minutes)
     window = TODAY if wrong < cut_off else TOMORROW
-    at("2026-11-26T00:00")
+    at("2096-11-26T00:00")
     deliver(captured(merchant, "early"), captured(merchant, "skewed", window=window))
-    at("2026-11-29T00:06")
+    at("2096-11-29T00:06")
     settle(merchant)
     assert position(merchant) == [CurrencyPosition(currency="GBP", pending=0, available=2 * 965)]
 
@@ -496,7 +496,7 @@ def test_lines_are_paged_without_gap_or_repetition(merchant: str) -> None:
 def test_the_csv_of_a_settlement_adds_up_to_its_net(merchant: str, at: Callable[[str], None]) -> None:
     deliver(refunded(merchant, "0", 400))
     deliver(captured(merchant, "1", window=TOMORROW), refunded(merchant, "1", 100, window=TOMORROW))
-    at("2026-11-27T00:06")
+    at("2096-11-27T00:06")
     settle(merchant)
     settlement = found(merchant, window=TOMORROW)
     rows = list(csv.DictReader(io.StringIO(actions.settlement_csv(principal(merchant), settlement.id))))
@@ -532,7 +532,7 @@ def test_another_merchant_s_settlement_is_not_there(merchant: str) -> None:
 
 def test_what_a_close_and_a_release_cost(merchant: str, at: Callable[[str], None]) -> None:
     count(captured(merchant, "1"), refunded(merchant, "1"))
-    at("2026-11-28T00:06")
+    at("2096-11-28T00:06")
     with observe.metered() as closing:
         actions._close(found(merchant))
     with observe.metered() as releasing:
