@@ -29,9 +29,9 @@ from local.system import System, running
 from tests.conftest import SEED, connect, onboard
 from tests.functions.settlement.deliveries import Event, captured, deliver_all, found, mortal, refunded
 
-DEATHS = 0.02
+DEATHS = 0.005
 """Odds of dying before, and again after, each commit."""
-BATCH = 10_000
+BATCH = 5_000
 UNITS_AT_MOST, READS_AT_MOST = 2.2, 1.0
 PATIENCE_SECONDS = 120.0
 
