@@ -11,6 +11,7 @@ from chassis.sources import StreamSource
 from infra import declaration
 from infra.declaration import FUNCTION_TIMEOUT_SECONDS, QUEUES, STREAMS, Queue, Stream, Table
 from local.provision import provision
+from tests.functions.inside import SERVICES
 from tests.layers.runtime.workshop import unique
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -51,8 +52,9 @@ def test_a_table_gets_its_stream_also_later(exists: bool) -> None:
 
 
 def test_declarations_fit_each_other() -> None:
+    windows = {source.queue: source.window_seconds for service in SERVICES for source in service.queues}
     for queue in QUEUES:
-        assert queue.visibility_seconds >= 6 * FUNCTION_TIMEOUT_SECONDS
+        assert queue.visibility_seconds >= 6 * FUNCTION_TIMEOUT_SECONDS + windows[queue.name]
     tables = {table.name for table in declaration.TABLES}
     assert {stream.table for stream in STREAMS} <= tables
     source = StreamSource("follow", "orders", 1, 0, 0, tells_shards=False, invoke=lambda event, context: None)
