@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 CAPABILITIES = (
     *("merchants", "wallets", "payments", "cards", "topups"),
-    *("settlement", "payouts", "accounts"),
+    *("settlement", "payouts", "accounts", "webhooks"),
 )
 """Every capability: a folder under `functions/`, an image, and a service of its own."""
 
@@ -29,6 +29,8 @@ class Table:
     writer: str
     sort_key: bool = False
     indexes: tuple[Index, ...] = ()
+    expires: bool = False
+    """Whether items are removed some time after the moment in their attribute `ttl`, in epoch seconds."""
 
 
 FUNCTION_TIMEOUT_SECONDS = 30
@@ -45,7 +47,7 @@ class Queue:
     name: str
     consumer: str
     subscribes: tuple[str, ...] = ()
-    """Types of events that are sent to it, by whoever has them to tell, such as `payment.captured`."""
+    """Patterns of types of events that are sent to it, whoever tells them: `payment.captured`, `*`."""
     visibility_seconds: int = 6 * FUNCTION_TIMEOUT_SECONDS
     max_receives: int = 5
 
@@ -107,6 +109,13 @@ TABLES = (
     ),
     Table("payouts", writer="functions.payouts", indexes=(LIST_INDEX,)),
     Table("rollups", writer="functions.accounts", sort_key=True),
+    Table(
+        "webhooks",
+        writer="functions.webhooks",
+        sort_key=True,
+        indexes=(LIST_INDEX, Index("due", "due_pk", "due_sk")),
+        expires=True,
+    ),
     Table("ledger", writer="ledger", sort_key=True),
     Table("checkpoints", writer="runtime"),
 )
@@ -121,14 +130,34 @@ QUEUES = (
         subscribes=("payment.captured", "refund.succeeded"),
         visibility_seconds=6 * FUNCTION_TIMEOUT_SECONDS + SETTLEMENT_WINDOW_SECONDS,
     ),
+    Queue("webhook-events", consumer="functions.webhooks.app.record", subscribes=("*",)),
+    Queue("webhook-deliveries", consumer="functions.webhooks.app.deliver"),
+    Queue("webhook-slow-deliveries", consumer="functions.webhooks.app.deliver_slowly"),
 )
 
 STREAMS = (
+    Stream("wallets", handler="functions.wallets.app.publish"),
     Stream("payments", handler="functions.payments.app.publish"),
     Stream("topups", handler="functions.topups.app.publish"),
+    Stream("settlements", handler="functions.settlement.app.publish"),
     Stream("payouts", handler="functions.payouts.app.publish"),
     Stream("ledger", handler="functions.accounts.app.roll_up"),
+    # DynamoDB lets two read a stream at once, and no more.
+    Stream("ledger", handler="functions.wallets.app.publish_status"),
 )
+
+EVENT_TYPES = (
+    *("wallet.opened", "wallet.frozen", "wallet.unfrozen", "wallet.closed"),
+    *("deposit.completed", "transfer.completed", "transfer.failed"),
+    *("payment.processing", "payment.authorized", "payment.captured", "payment.failed", "payment.canceled"),
+    *("payment.partially_refunded", "payment.refunded"),
+    *("refund.pending", "refund.succeeded", "refund.failed"),
+    *("topup.processing", "topup.succeeded", "topup.failed"),
+    *("settlement.open", "settlement.closed", "settlement.released"),
+    *("payout.processing", "payout.in_transit", "payout.paid", "payout.returned", "payout.failed"),
+    "webhook_endpoint.disabled",
+)
+"""Every type of event that a capability tells: what every function has in TAEL_EVENT_TYPES."""
 
 
 def subscriptions() -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ Attributes = dict[str, str]
 def provision(queues: Iterable[Queue], streams: Iterable[Stream]) -> None:
     """Create what is missing and set right what differs; in the cloud only check."""
     sqs = aws.client("sqs")
-    dead = [queue.dead_letter for queue in queues] + [stream.failures for stream in streams]
+    dead = [queue.dead_letter for queue in queues] + sorted({stream.failures for stream in streams})
     if settings().engine is Engine.AWS:
         _require_all(sqs, [*dead, *(queue.name for queue in queues)])
         return

@@ -12,11 +12,12 @@ from local.state import PRIVATE_FILE
 
 PEPPER_BYTES = 32
 OPERATOR_KEY_BYTES = 32
-FINGERPRINT_KEY_BYTES = 32
+KEY_BYTES = 32
+"""Of the key for fingerprints of cards, and of the one for webhooks."""
 
 
-def _fingerprint_key() -> str:
-    return secrets.token_hex(FINGERPRINT_KEY_BYTES)
+def _key() -> str:
+    return secrets.token_hex(KEY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +26,15 @@ class Secrets:
 
     peppers: str
     platform_key: str
-    # A file from before there were cards has none yet.
-    fingerprint_key: str = field(default_factory=_fingerprint_key)
+    # A file from before there were cards, or webhooks, has none yet.
+    fingerprint_key: str = field(default_factory=_key)
+    webhook_key: str = field(default_factory=_key)
     sandbox_merchant: str | None = None
     sandbox_key: str | None = None
 
     @classmethod
     def generate(cls) -> Self:
-        """A first pepper, an operator key and a key for fingerprints."""
+        """A first pepper, an operator key, and the keys for fingerprints and for webhooks."""
         return cls(
             peppers=f"1:{secrets.token_hex(PEPPER_BYTES)}",
             platform_key=f"op_{secrets.token_urlsafe(OPERATOR_KEY_BYTES)}",

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from chassis import clock
 from chassis.config import Engine as EngineKind
-from infra.declaration import CAPABILITIES, VAULT_KEY, subscriptions
+from infra.declaration import CAPABILITIES, EVENT_TYPES, VAULT_KEY, subscriptions
 from local import attach, process, secrets, state
 from local.engine import Engine
 from local.errors import LocalError
@@ -39,6 +39,7 @@ PRODUCTION_SECRETS = (
     "TAEL_STAGE",
     "TAEL_CARD_KEY",
     "TAEL_FINGERPRINT_KEY",
+    "TAEL_WEBHOOK_KEY",
     "TAEL_ACQUIRER_URL",
     "TAEL_BANK_URL",
 )
@@ -163,8 +164,11 @@ def _environment(
     environment.setdefault("TAEL_PLATFORM_KEY", kept.platform_key)
     environment.setdefault("TAEL_PEPPERS", kept.peppers)
     environment.setdefault("TAEL_FINGERPRINT_KEY", kept.fingerprint_key)
+    environment.setdefault("TAEL_WEBHOOK_KEY", kept.webhook_key)
+    environment.setdefault("TAEL_WEBHOOK_ALLOW_LOOPBACK", "true")
     environment["TAEL_STAGE"] = STAGE
     environment["TAEL_SUBSCRIPTIONS"] = json.dumps(subscriptions())
+    environment["TAEL_EVENT_TYPES"] = json.dumps(EVENT_TYPES)
     environment["TAEL_CARD_KEY"] = alias_of(VAULT_KEY, STAGE)
     environment["TAEL_ACQUIRER_URL"] = network.acquirer.url
     environment["TAEL_BANK_URL"] = network.bank.url

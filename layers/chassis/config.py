@@ -55,7 +55,13 @@ class Settings(BaseSettings):
     """As with the acquirer."""
     bank_total_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0
     subscriptions: dict[str, tuple[str, ...]] | None = None
-    """Type of an event -> the queues that are told of it; given as a JSON object."""
+    """Type of an event, or a pattern -> the queues that are told of it; given as a JSON object."""
+    event_types: tuple[str, ...] = ()
+    """Every type of event that there is; given as a JSON array."""
+    webhook_key: SecretStr | None = None
+    """Hexadecimal secret, the same for ever: every signing secret of a webhook endpoint comes from it."""
+    webhook_allow_loopback: bool = False
+    """Whether webhooks may go to this very machine, by plain HTTP; for a laptop only."""
     clock_file: Path | None = None
     """Where the embedded engine's calendar has been moved to; `chassis.clock` reads it."""
 
@@ -79,7 +85,7 @@ class Settings(BaseSettings):
             peppers[version] = secret
         return peppers
 
-    @field_validator("fingerprint_key")
+    @field_validator("fingerprint_key", "webhook_key")
     @classmethod
     def _a_long_secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not _is_long_hexadecimal(value.get_secret_value()):
@@ -103,7 +109,9 @@ class Settings(BaseSettings):
         secret = self.peppers.get(version)
         return bytes.fromhex(secret.get_secret_value()) if secret else None
 
-    def required(self, name: Literal["card_key", "fingerprint_key", "acquirer_url", "bank_url"]) -> str:
+    def required(
+        self, name: Literal["card_key", "fingerprint_key", "acquirer_url", "bank_url", "webhook_key"]
+    ) -> str:
         """An optional setting that this function cannot do without. Raises ConfigurationError when unset."""
         value = getattr(self, name)
         if not value:

@@ -39,6 +39,17 @@ class Message:
             raise ValueError(f"a delay is 0 to {MAX_DELAY_SECONDS} seconds, not {self.delay_seconds}")
 
 
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """A type of event that a capability tells, declared so that it is documented."""
+
+    name: str
+    """What it is about and what that did, such as `payment.captured`."""
+    resource: type[BaseModel]
+    """What its data is."""
+    summary: str
+
+
 class Event(BaseModel):
     """What happened to a record: told at least once, in no promised order, always under the same id."""
 

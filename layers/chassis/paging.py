@@ -80,16 +80,20 @@ def newest(
     query: PageQuery,
     load: Callable[[list[Item]], list[Resource | None]],
     keep: Callable[[Resource], bool] = lambda _: True,
+    *,
+    between: tuple[str, str] = _LIST_RANGE,
 ) -> Page[Resource]:
     """A page of the partition's list: `load` turns index items into resources, `keep` filters them.
 
+    `between` are timestamps, the second one excluded, that the list is cut to.
     A filter applies after the read, so a page may be short; `next_cursor` alone tells whether it is the last.
     """
     listing = f"{table}/{partition}"
-    before = bound(query, listing, *_LIST_RANGE)
+    oldest, newest_of_all = between
+    before = bound(query, listing, oldest, newest_of_all)
     kept: list[Resource] = []
     for _ in range(MAX_ROUNDS):
-        found = _merge(table, partition, before, query.limit + 1)
+        found = _merge(table, partition, (oldest, before), query.limit + 1)
         here = found[: query.limit]
         for position, (item, resource) in enumerate(zip(here, load(here), strict=True), start=1):
             before = str(item["list_sk"])
@@ -102,11 +106,10 @@ def newest(
     return Page(data=kept, next_cursor=cursor(listing, before))
 
 
-def _merge(table: str, partition: str, before: str, limit: int) -> list[Item]:
-    lower, _ = _LIST_RANGE
+def _merge(table: str, partition: str, between: tuple[str, str], limit: int) -> list[Item]:
     shards = (
         store.query(
-            table, ("list_pk", f"{partition}#{shard}"), ("list_sk", lower, before), limit=limit, index="list"
+            table, ("list_pk", f"{partition}#{shard}"), ("list_sk", *between), limit=limit, index="list"
         )
         for shard in range(SHARDS)
     )

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalice.app import Chalice, CloudWatchEvent, DynamoDBEvent, Rate, SQSEvent
+from pydantic import BaseModel
 
 from chassis import attributes, events, ids, messages, observe
 from chassis.attributes import Item
-from chassis.events import Message
+from chassis.events import EventType, Message
 from chassis.observe import BatchRecord, Casualty
 from chassis.proxy import Event
 
@@ -102,6 +103,11 @@ class Sources:
         self.schedules: list[Schedule] = []
         self.queues: list[QueueSource] = []
         self.streams: list[StreamSource] = []
+        self.events: list[EventType] = []
+
+    def event(self, name: str, resource: type[BaseModel], summary: str) -> None:
+        """Declare a type of event that this service tells, whose data is this resource."""
+        self.events.append(EventType(name, resource, summary))
 
     def schedule(self, name: str, *, every_minutes: int | None) -> Callable[[Callable[[], int]], Invoke]:
         """Declare the decorated function as what runs every so many minutes; it returns how much it did.

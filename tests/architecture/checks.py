@@ -14,7 +14,7 @@ CAPABILITY_FILES = {
     f"{name}.py"
     for name in (
         *("__init__", "app", "actions", "refunds", "resolution", "publication", "table", "gateway"),
-        *("pending", "model", "postings", "records", "shapes"),
+        *("delivery", "addresses", "pending", "model", "postings", "records", "shapes"),
     )
 }
 VAGUE_NAMES = {"utils", "common", "helpers", "core"}

@@ -9,7 +9,7 @@ from local import secrets
 def test_an_older_file_gets_its_fingerprint_key_once(tmp_path: Path) -> None:
     path = tmp_path / "secrets.json"
     first = secrets.load_or_generate(path)
-    assert len(bytes.fromhex(first.fingerprint_key)) == secrets.FINGERPRINT_KEY_BYTES
+    assert len(bytes.fromhex(first.fingerprint_key)) == secrets.KEY_BYTES
     assert secrets.load_or_generate(path) == first
 
     older = json.loads(path.read_text())

@@ -1,0 +1,115 @@
+"""How endpoints, events and deliveries are kept."""
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+
+from functions.webhooks.shapes import (
+    Delivery,
+    DeliveryStatus,
+    DisabledReason,
+    Endpoint,
+    EndpointStatus,
+    Event,
+    Failure,
+)
+
+
+class FormerSecret(BaseModel):
+    """A secret that a rotation has replaced, and that still signs for a while."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    until: str
+
+
+class StoredEndpoint(BaseModel):
+    """An endpoint as it is kept. No secret is: each is derived from its id and the key of all of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    principal: str
+    url: str
+    events: tuple[str, ...]
+    status: EndpointStatus = "enabled"
+    disabled_reason: DisabledReason | None = None
+    slow: bool = False
+    """Whether its last attempt failed or took long: then it is served apart, where it delays nobody."""
+    failing_since: str | None = None
+    secret_id: str
+    former_secrets: tuple[FormerSecret, ...] = ()
+    """The latest first."""
+    created_at: str
+    updated_at: str
+    fingerprint: str
+    deleted: bool = False
+    """Kept for a while, so that a repetition of its creation does not bring it back."""
+    version: int = 0
+
+    @property
+    def secret_ids(self) -> tuple[str, ...]:
+        """Of the secret that is valid, and of those that were, the newest first."""
+        return (self.secret_id, *(former.id for former in self.former_secrets))
+
+    def shown(self, secret: str | None = None) -> Endpoint:
+        """The endpoint as the API shows it, with its secret when that is new."""
+        same = set(Endpoint.model_fields) - {"events", "former_secrets_until", "secret"}
+        return Endpoint(
+            **self.model_dump(include=same),
+            events=list(self.events),
+            former_secrets_until=max((former.until for former in self.former_secrets), default=None),
+            secret=secret,
+        )
+
+
+class StoredEvent(BaseModel):
+    """An event of the log; `body` is what is delivered, byte for byte."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    type: str
+    created_at: str
+    principal: str
+    body: str
+
+    def shown(self) -> Event:
+        """The event as the API shows it."""
+        return Event.model_validate_json(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt went: no failure, and it succeeded."""
+
+    response_code: int | None
+    failure: Failure | None
+    duration_ms: int
+
+
+class StoredDelivery(BaseModel):
+    """The delivery of one event to one endpoint as it is kept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    event: str
+    event_type: str
+    endpoint: str
+    principal: str
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    attempts: int = 0
+    tries: int = 0
+    """Attempts since it was last asked for: by them the pauses grow."""
+    response_code: int | None = None
+    failure: Failure | None = None
+    duration_ms: int | None = None
+    created_at: str
+    last_attempt_at: str | None = None
+    next_attempt_at: str | None = None
+    version: int = 0
+
+    def shown(self) -> Delivery:
+        """The delivery as the API shows it."""
+        return Delivery(**self.model_dump(include=set(Delivery.model_fields)))
