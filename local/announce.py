@@ -1,5 +1,7 @@
 """What `tael up` says when it is ready: where things are, the keys, and commands to paste."""
 
+from collections.abc import Mapping
+
 from rich.console import Console
 
 from chassis import clock
@@ -88,6 +90,7 @@ def announce(console: Console, system: System, sandbox: Sandbox | None) -> None:
     if system.engine_kind is Engine.EMBEDDED:
         ahead = clock.ahead(system.state.clock)
         facts["Clock"] = f"{f'{ahead} ahead' if ahead else 'not moved'}  (`tael clock advance 3d` moves it)"
+        facts["Webhooks"] = "`tael listen`, in another terminal, prints each as it arrives"
     if system.acquirer_url:
         facts["Acquirer"] = f"{system.acquirer_url}  (what it charged: {system.acquirer_url}/statement)"
         facts["Test cards"] = TEST_CARDS
@@ -96,15 +99,20 @@ def announce(console: Console, system: System, sandbox: Sandbox | None) -> None:
         facts["Test accounts"] = TEST_BANK_ACCOUNTS
     if sandbox:
         facts["Sandbox key"] = f"{sandbox.key}  (merchant {sandbox.merchant})"
-    for name, fact in facts.items():
-        _verbatim(console, f"  {name:<14}{fact}")
+    show(console, facts)
     shown_key = system.platform_key if system.platform_key_is_generated else None
     console.print("\nTry it, in another terminal with bash:\n")
-    _verbatim(console, commands(system.url, shown_key, sandbox.key if sandbox else None))
-    _verbatim(console, f"ready {system.url}")
+    verbatim(console, commands(system.url, shown_key, sandbox.key if sandbox else None))
+    verbatim(console, f"ready {system.url}")
     console.file.flush()
 
 
-def _verbatim(console: Console, text: str) -> None:
+def show(console: Console, facts: Mapping[str, str]) -> None:
+    """Print what is where, a line each."""
+    for name, fact in facts.items():
+        verbatim(console, f"  {name:<14}{fact}")
+
+
+def verbatim(console: Console, text: str) -> None:
     """Neither wrapped nor coloured nor interpreted: it is there to be copied."""
     console.print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)

@@ -32,13 +32,21 @@ class Answer:
 
 
 class Api:
-    """The API as one principal sees it."""
+    """The API as one principal sees it; its operator may name a merchant to act for."""
 
-    def __init__(self, url: str, key: str | None, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        merchant: str | None = None,
+    ) -> None:
+        told = {"Authorization": f"Bearer {key}" if key else None, "Tael-Merchant": merchant}
         # `trust_env=False`: a proxy for the internet is not asked for what runs on this machine.
         self._client = httpx.Client(
             base_url=url,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={name: value for name, value in told.items() if value},
             timeout=TIMEOUT_SECONDS,
             trust_env=False,
             transport=transport,
@@ -58,9 +66,9 @@ class Api:
         """Read one thing as something else than JSON."""
         return self._request("GET", path, headers={"Accept": media_type}).text
 
-    def pages(self, path: str) -> Iterator[dict[str, Any]]:
+    def pages(self, path: str, **filters: str) -> Iterator[dict[str, Any]]:
         """Read a list to its end, page by page."""
-        query: dict[str, str | int] = {"limit": PAGE_SIZE}
+        query: dict[str, str | int] = {"limit": PAGE_SIZE, **filters}
         while True:
             page = self.get(path, **query)
             yield from page["data"]

@@ -5,6 +5,7 @@ import os
 import secrets as randomness
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,6 +18,18 @@ from local.state import PRIVATE_FILE
 
 FILE = "running.json"
 DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The API of a running system, called by its operator, and in whose name."""
+
+    api: Api
+    url: str
+    merchant: str | None
+    """None: the platform's own."""
+    sandbox_key: str | None
+    """The merchant's, where it is the sandbox's."""
 
 
 @contextmanager
@@ -40,6 +53,17 @@ def platform(folder: Path) -> Api:
     return Api(*_url_and_key(folder))
 
 
+def in_the_name_of(folder: Path, merchant: str | None) -> Caller:
+    """The same, in the name of a merchant: that one, the state folder's sandbox, or else of nobody."""
+    url, key = _url_and_key(folder)
+    sandbox = _secrets(folder) if _url(folder) == url else None
+    if sandbox and merchant in {None, sandbox.sandbox_merchant}:
+        merchant, sandbox_key = sandbox.sandbox_merchant, sandbox.sandbox_key
+    else:
+        sandbox_key = None
+    return Caller(Api(url, key, merchant=merchant), url, merchant, sandbox_key)
+
+
 def attach(folder: Path) -> None:
     """Connect this process's `chassis` to the engine of the running system; TAEL_ENGINE wins."""
     if "TAEL_ENGINE" not in os.environ:
@@ -57,14 +81,9 @@ def attach(folder: Path) -> None:
 
 
 def _url_and_key(folder: Path) -> tuple[str, str]:
-    url, key = os.environ.get("TAEL_URL"), os.environ.get("TAEL_PLATFORM_KEY")
-    path = folder.expanduser() / FILE
-    if not url and path.exists():
-        try:
-            url = str(json.loads(path.read_text())["url"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise LocalError(f"{path} cannot be read: start that system again.") from None
-        key = key or secrets.load_or_generate(path.with_name("secrets.json")).platform_key
+    url, key = os.environ.get("TAEL_URL", "").rstrip("/"), os.environ.get("TAEL_PLATFORM_KEY")
+    if not url and (url := _url(folder)):
+        key = key or _secrets(folder).platform_key
     if not key:
         raise LocalError(
             f"The operator key of {url} is missing: set TAEL_PLATFORM_KEY."
@@ -73,6 +92,21 @@ def _url_and_key(folder: Path) -> tuple[str, str]:
             "name its --state, or set TAEL_URL and TAEL_PLATFORM_KEY."
         )
     return url or DEFAULT_URL, key
+
+
+def _url(folder: Path) -> str:
+    """Where the system of that state folder serves; empty where none runs."""
+    path = folder.expanduser() / FILE
+    if not path.exists():
+        return ""
+    try:
+        return str(json.loads(path.read_text())["url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise LocalError(f"{path} cannot be read: start that system again.") from None
+
+
+def _secrets(folder: Path) -> secrets.Secrets:
+    return secrets.load_or_generate(folder.expanduser() / "secrets.json")
 
 
 def _whereabouts(url: str, key: str) -> dict[str, str | None]:

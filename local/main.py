@@ -1,7 +1,5 @@
 """The `tael` command: its subcommands and their options."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -11,15 +9,14 @@ import typer
 from rich.console import Console
 
 from chassis.config import Engine as EngineKind
-from local import dead_letters
-from local.attach import attach, platform
+from local import dead_letters, events
+from local.attach import attach, in_the_name_of, platform
 from local.calendar import seconds_of
+from local.command import STATE, MerchantOption, StateOption, ending
 from local.demo import story
-from local.errors import LocalError, StopRequested
+from local.deploy import deploy
+from local.listen import listen
 from local.serve import serve
-from local.signals import stoppable
-
-INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,13 +34,7 @@ clock = typer.Typer(
     help="The movable clock of a system on the embedded engine: cut-offs, delays and expiries in seconds.",
 )
 app.add_typer(clock, name="clock")
-
-StateOption = Annotated[
-    Path,
-    typer.Option(
-        help="State folder of the running system. TAEL_URL and TAEL_PLATFORM_KEY in the environment win."
-    ),
-]
+app.add_typer(events.app, name="events")
 
 
 def _show_version(wanted: bool) -> None:
@@ -68,7 +59,7 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the API; 0 takes a free one.")] = 8080,
     state: Annotated[
         Path, typer.Option(help="Folder for everything that must survive a restart, logs included.")
-    ] = Path(".tael"),
+    ] = STATE,
     engine: Annotated[
         EngineKind,
         typer.Option(help="Where the AWS services are: in a child process, on LocalStack, or in the cloud."),
@@ -81,8 +72,11 @@ def up(
 
     The line `ready http://127.0.0.1:PORT` says that it serves.
     """
-    with _exit_code(when_stopped=0):
+    with ending(when_stopped=0):
         serve(Console(), state, port, engine, workers)
+
+
+app.command()(deploy)
 
 
 @app.command()
@@ -102,8 +96,36 @@ def demo(
     With it, days pass and money is paid out where the system's clock can be moved, which then stays ahead.
     TAEL_ACQUIRER_URL and TAEL_BANK_URL say where their own statements are, which are then checked too.
     """
-    with _exit_code(when_stopped=INTERRUPTED):
+    with ending():
         story.run(Console(), url, csv)
+
+
+@app.command("listen")
+def listen_to_webhooks(
+    *,
+    patterns: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--events", metavar="PATTERN", help="Such as payment.*; several times for more. Default: all."
+        ),
+    ] = None,
+    merchant: MerchantOption = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the receiver; 0 takes a free one.")] = 0,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print each event as it came, one JSON document a line.")
+    ] = False,
+    state: StateOption = STATE,
+) -> None:
+    """Receive webhooks on this machine: print each event as it arrives, and verify its signature.
+
+    A webhook endpoint on a port of 127.0.0.1 is registered with the running system, and deleted at Ctrl-C.
+
+    Where this is killed, the endpoint stays; the next `tael listen` deletes it.
+
+    Example: `tael listen --events "payment.*"`.
+    """
+    with ending(when_stopped=0):
+        listen(in_the_name_of(state, merchant), patterns or ["*"], port, as_json=as_json)
 
 
 @dlq.command("list")
@@ -114,10 +136,10 @@ def list_dead_letters(
             help="Show its dead letters, such as payment-resolutions. Default: count those of every queue."
         ),
     ] = None,
-    state: StateOption = Path(".tael"),
+    state: StateOption = STATE,
 ) -> None:
     """Count the dead letters of every queue, or show those of one."""
-    with _exit_code(when_stopped=INTERRUPTED):
+    with ending():
         attach(state)
         if queue is None:
             for name, count in dead_letters.counts().items():
@@ -131,10 +153,10 @@ def list_dead_letters(
 @dlq.command("redrive")
 def redrive(
     queue: Annotated[str, typer.Argument(help="The queue whose dead letters are sent back to it.")],
-    state: StateOption = Path(".tael"),
+    state: StateOption = STATE,
 ) -> None:
     """Send the dead letters of a queue back to it, to be tried once more."""
-    with _exit_code(when_stopped=INTERRUPTED):
+    with ending():
         attach(state)
         typer.echo(f"{dead_letters.redrive(queue)} sent back to {queue}")
 
@@ -142,7 +164,7 @@ def redrive(
 @clock.command("advance")
 def advance_clock(
     span: Annotated[str, typer.Argument(help="Days, hours, minutes and seconds: 3d, 90m, 1d12h.")],
-    state: StateOption = Path(".tael"),
+    state: StateOption = STATE,
 ) -> None:
     """Move the clock of the running system ahead, by at most 366 days at once; it never goes back.
 
@@ -152,16 +174,16 @@ def advance_clock(
 
     Example: `tael clock advance 8d` expires every authorization that is held by now.
     """
-    with _exit_code(when_stopped=INTERRUPTED):
+    with ending():
         seconds = seconds_of(span)
         with platform(state) as api:
             _show_time(api.post("/local/clock", {"advance_seconds": seconds}).body)
 
 
 @clock.command("show")
-def show_clock(state: StateOption = Path(".tael")) -> None:
+def show_clock(state: StateOption = STATE) -> None:
     """Show what time it is for the running system, and how far it is ahead."""
-    with _exit_code(when_stopped=INTERRUPTED), platform(state) as api:
+    with ending(), platform(state) as api:
         _show_time(api.get("/local/system"))
 
 
@@ -174,28 +196,15 @@ def _show_time(system: dict[str, Any]) -> None:
 @app.command("run")
 def run_schedule(
     schedule: Annotated[str, typer.Argument(help="By capability and name, such as payments.expire.")],
-    state: StateOption = Path(".tael"),
+    state: StateOption = STATE,
 ) -> None:
     """Run a schedule of the running system now, and say how much it did.
 
     Example: `tael run payments.expire`. A name that does not exist is answered with those that do.
     """
-    with _exit_code(when_stopped=INTERRUPTED), platform(state) as api:
+    with ending(), platform(state) as api:
         ran = api.post("/local/runs", {"schedule": schedule}).body
         typer.echo(f"{ran['schedule']}: {ran['done']} done")
-
-
-@contextmanager
-def _exit_code(when_stopped: int) -> Iterator[None]:
-    """Turn the ways in which a command can end into an exit code, and a failure into one sentence."""
-    try:
-        with stoppable():
-            yield
-    except StopRequested:
-        raise typer.Exit(when_stopped) from None
-    except LocalError as error:
-        typer.echo(f"tael: {error}", err=True)
-        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

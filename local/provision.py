@@ -12,6 +12,9 @@ from local import queues as queueing
 from local.errors import LocalError
 
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+EXPIRY = "ttl"
+"""The attribute with the moment after which an item is removed."""
+EXPIRING = {"ENABLED", "ENABLING"}
 
 
 def main() -> None:
@@ -50,6 +53,8 @@ def _provision_tables(tables: Sequence[Table], streamed: set[str]) -> None:
         dynamodb.get_waiter("table_exists").wait(
             TableName=table_name(table.name), WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
+    for table in (table for table in tables if table.expires):
+        _let_expire(dynamodb, table)
 
 
 def _describe(dynamodb: Any, table: Table) -> dict[str, Any] | None:
@@ -86,6 +91,15 @@ def _create(dynamodb: Any, table: Table, *, streamed: bool) -> None:
     except dynamodb.exceptions.ResourceInUseException:
         # Another system on the same LocalStack was quicker; it created the same thing.
         return
+
+
+def _let_expire(dynamodb: Any, table: Table) -> None:
+    """Have the table's items removed in their time; a table that does so already refuses to be told again."""
+    name = table_name(table.name)
+    found = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    if found["TimeToLiveStatus"] not in EXPIRING:
+        wanted = {"Enabled": True, "AttributeName": EXPIRY}
+        dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=wanted)
 
 
 def _shape(table: Table) -> dict[str, tuple[str, ...]]:

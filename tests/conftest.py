@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import hypothesis
@@ -16,7 +16,8 @@ import pytest
 from chassis import aws
 from chassis.config import settings
 from local.system import System, running
-from tests.scheduling import Together, is_late
+from tests.lending import take_back
+from tests.scheduling import LENT, Together, group, turn
 
 SEED = 20101201
 """Of everything random in the tests; hypothesis is derandomized, so its examples are always the same."""
@@ -33,8 +34,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
-    items.sort(key=lambda item: is_late(item.nodeid))
+    """Begin with what takes longest; a system of their own has only who belongs to its group."""
+    for item in items:
+        for name in LENT & set(getattr(item, "fixturenames", ())):
+            if group(item.nodeid) != name:
+                raise pytest.UsageError(f"{item.nodeid} needs `{name}`: put its file there in scheduling.py")
+    items.sort(key=lambda item: turn(item.nodeid))
+
+
+@pytest.hookimpl(trylast=True)  # after the fixtures of the module that is over
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """Stop the systems that no test to come needs."""
+    if nextitem:
+        take_back(nextitem.nodeid)
 
 
 def pytest_report_header() -> str:
@@ -76,7 +88,15 @@ def new_key() -> dict[str, str]:
     return {"Idempotency-Key": str(uuid.uuid4())}
 
 
-def connect(system: System, key: str) -> httpx.Client:
+class Served(Protocol):
+    """Whatever answers HTTP somewhere."""
+
+    @property
+    def url(self) -> str:
+        """Where."""
+
+
+def connect(system: Served, key: str) -> httpx.Client:
     """An HTTP client with that bearer key."""
     return httpx.Client(
         base_url=system.url,
@@ -180,7 +200,7 @@ class Shop:
         return payment
 
 
-def onboard(system: System, platform: httpx.Client, **changes: Any) -> Shop:
+def onboard(system: Served, platform: httpx.Client, **changes: Any) -> Shop:
     """A new merchant, with a connection of its own."""
     body = {
         "name": "Shop",

@@ -81,7 +81,7 @@ class Payee:
 
 def waiting() -> list[StoredPayout]:
     """All payouts of which nobody knows whether the bank has taken the order."""
-    return [payout for payout in table.unfinished() if payout.status is Status.PROCESSING]
+    return [payout for payout in table.everything() if payout.status is Status.PROCESSING]
 
 
 def paid(system: System) -> dict[str, dict[str, Any]]:

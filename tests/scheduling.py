@@ -3,15 +3,17 @@
 from xdist.scheduler import LoadFileScheduling
 
 TOGETHER = {
-    "tests/layers/": "layers",
     "tests/journeys/test_card_": "hasty",
     "tests/journeys/test_topups.py": "hasty",
     "tests/journeys/test_payout": "hasty",
+    "tests/layers/": "layers",
     "tests/journeys/test_clock.py": "moved",
     "tests/journeys/test_settlement.py": "moved",
 }
 """Start of a file's name -> the system that its tests share, which should be started only once."""
-FIRST = (*TOGETHER, "tests/local/")
+LENT = frozenset({"hasty", "moved"})
+"""Fixtures of these names: tests of other groups cannot have them, for each system ends with its group."""
+FIRST = (*dict.fromkeys(TOGETHER.values()), "tests/local/")
 """What takes longest to begin or to end, so that at the end there is something short for everybody."""
 
 
@@ -19,10 +21,16 @@ class Together(LoadFileScheduling):  # type: ignore[misc] # xdist tells no types
     """A file stays in one process, and so do the files that share a system."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
+        return group(nodeid)
 
 
-def is_late(nodeid: str) -> bool:
-    """Whether a test comes after those of FIRST."""
-    return not nodeid.startswith(FIRST)
+def group(nodeid: str) -> str:
+    """The system that a test shares with the tests of other files, or the name of its own file."""
+    file = nodeid.partition("::")[0]
+    return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
+
+
+def turn(nodeid: str) -> int:
+    """When a test has its turn: those of one group one after the other, in the order of FIRST."""
+    mine = group(nodeid)
+    return next((place for place, start in enumerate(FIRST) if mine.startswith(start)), len(FIRST))

@@ -38,6 +38,17 @@ OrderId = Annotated[
 ]
 RefundId = Annotated[str, Field(pattern=ids.pattern("ref"))]
 
+service.event("payment.processing", Payment, "The acquirer was asked, and its answer is not known yet.")
+service.event("payment.authorized", Payment, "The money is held, and can be captured until `expires_at`.")
+service.event("payment.captured", Payment, "The order is paid.")
+service.event("payment.failed", Payment, "An attempt has failed: nothing was taken, and another may follow.")
+service.event("payment.canceled", Payment, "The authorization was given up, on request or as it expired.")
+service.event("payment.partially_refunded", Payment, "A refund has succeeded, and more can be refunded.")
+service.event("payment.refunded", Payment, "Everything that was captured has been given back.")
+service.event("refund.pending", Refund, "The acquirer was asked, and its answer is not known yet.")
+service.event("refund.succeeded", Refund, "The money is on its way back to who paid it.")
+service.event("refund.failed", Refund, "Nothing was given back: the amount can be refunded again.")
+
 
 @service.operation(
     "POST /v1/payments/{order_id}",
@@ -150,7 +161,7 @@ def resolve(message: Resolution) -> None:
 
 @service.stream("publish", table=table.TABLE)
 def publish(changes: Sequence[Change]) -> list[Message]:
-    """Tell of what was captured and refunded, and have somebody look after what waits for the acquirer."""
+    """Tell of what became of payments and refunds, and have what waits for the acquirer looked after."""
     return publication.messages(changes)
 
 

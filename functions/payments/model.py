@@ -93,6 +93,7 @@ def attempt(
         created_at=stored.created_at if stored else stamp,
         updated_at=stamp,
         version=stored.version if stored else 0,
+        status_version=stored.version + 1 if stored else 1,
     )
 
 
@@ -255,5 +256,10 @@ def _moved(payment: StoredPayment, status: Status, at: datetime, **changes: obje
         raise InProgress(f"order {payment.order_id} is waiting for the acquirer")
     if status not in TRANSITIONS[payment.status]:
         raise Conflict(f"order {payment.order_id} is {payment.status}")
-    moved = {"status": status, "updated_at": clock.timestamp(at), "failure_code": None}
+    moved = {
+        "status": status,
+        "status_version": payment.version + 1,
+        "updated_at": clock.timestamp(at),
+        "failure_code": None,
+    }
     return payment.model_copy(update={**moved, **changes})

@@ -89,5 +89,6 @@ def refund_concluded(
     """The payment and its refund after the acquirer's answer; a failed one can be refunded again."""
     told = payment.model_copy(update={"pending": None, "updated_at": clock.timestamp(at)})
     if isinstance(answer, Declined):
-        return told, refund.model_copy(update={"status": "failed", "failure_code": answer.code})
+        failed = {"status": "failed", "failure_code": answer.code, "failed_at": clock.timestamp(at)}
+        return told, refund.model_copy(update=failed)
     return model.refunded(told, refund, at)

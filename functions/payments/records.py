@@ -1,7 +1,7 @@
 """How payments, their attempts and their refunds are kept."""
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,6 +49,15 @@ class Pending(BaseModel):
     refund_id: str | None = None
 
 
+def implied_status_version(pending: Pending | None, version: int) -> int:
+    """The version that a payment's status came with, unless one since then was an answer that moved nothing.
+
+    Nearly always it is, so that what would make a payment's item larger than a write unit is not kept.
+    """
+    moved_nothing = pending is not None and (pending.kind != "authorize" or pending.abandoned)
+    return version - 1 if moved_nothing else version
+
+
 class StoredPayment(BaseModel):
     """A payment as it is kept; `version` 0 is not kept yet."""
 
@@ -84,6 +93,10 @@ class StoredPayment(BaseModel):
     expires_at: str | None = None
     pending: Pending | None = None
     version: int = 0
+    status_version: int = Field(
+        default_factory=lambda kept: implied_status_version(kept["pending"], kept["version"])
+    )
+    """The version that its status, or what is refunded, came with; kept where it is not the implied one."""
 
     @property
     def refundable(self) -> int:
@@ -95,6 +108,13 @@ class StoredPayment(BaseModel):
     def latest(self) -> StoredAttempt:
         """The attempt that decided the status."""
         return self.attempts[-1]
+
+    @property
+    def when_captured(self) -> Self:
+        """The payment as its capture left it, whatever became of it since."""
+        since = {"status": Status.CAPTURED, "updated_at": self.captured_at or self.updated_at}
+        undone = {"refunded": 0, "pending": None, "failure_code": None}
+        return self.model_copy(update={**since, **undone})
 
     def shown(self) -> Payment:
         """The payment as the API shows it."""
@@ -126,6 +146,7 @@ class StoredRefund(BaseModel):
     failure_code: str | None = None
     created_at: str
     succeeded_at: str | None = None
+    failed_at: str | None = None
     settlement_window: str | None = None
     available_at: str | None = None
     entry: str | None = None

@@ -8,7 +8,7 @@ from chassis.attributes import Item
 from chassis.errors import NotFound
 from chassis.paging import Page, listed, newest
 from chassis.writes import ABSENT, Exists, Key, Write, put, replace_version
-from functions.payments.records import StoredPayment, StoredRefund
+from functions.payments.records import StoredPayment, StoredRefund, implied_status_version
 from functions.payments.shapes import Payment, PaymentQuery, Status
 
 TABLE = "payments"
@@ -38,8 +38,11 @@ def save(payment: StoredPayment) -> Write:
 
     Exists holds what stands there instead.
     """
+    implied = {"version"}
+    if payment.status_version == implied_status_version(payment.pending, payment.version + 1):
+        implied.add("status_version")
     item = {
-        **payment.model_dump(exclude={"version"}, exclude_defaults=True),
+        **payment.model_dump(exclude=implied, exclude_defaults=True),
         **listed(payment.merchant_id, payment.created_at, payment.order_id),
         **_due(payment),
     }

@@ -13,7 +13,7 @@ from chassis.operations import Intent, KeyRule, Reply
 from chassis.paging import Page
 from chassis.service import Service
 from chassis.sources import Change as TableChange
-from functions.payouts import actions, resolution, table
+from functions.payouts import actions, publication, resolution, table
 from functions.payouts.records import Change, Question
 from functions.payouts.shapes import NewPayout, Payout, PayoutQuery
 from ledger.accounts import AccountFrozen, CurrencyMismatch
@@ -22,6 +22,12 @@ service = Service("payouts", "Pay out a merchant's balance, or a wallet, to a ba
 app = service.app
 
 PayoutId = Annotated[str, Field(pattern=ids.pattern("po"))]
+
+service.event("payout.processing", Payout, "The money is held, and the bank has not answered yet.")
+service.event("payout.in_transit", Payout, "The bank has taken the order.")
+service.event("payout.paid", Payout, "The bank has paid; should it return the money, another event tells.")
+service.event("payout.returned", Payout, "The money came back, and is where it was taken from.")
+service.event("payout.failed", Payout, "Nothing was paid, and nothing was taken.")
 
 
 @service.operation(
@@ -67,8 +73,8 @@ def resolve(message: Question | Change) -> None:
 
 @service.stream("publish", table=table.TABLE)
 def publish(changes: Sequence[TableChange]) -> list[Message]:
-    """Have somebody look after every payout that has begun to wait for the bank."""
-    return resolution.reminders(changes)
+    """Tell of what became of payouts, and have those that wait for the bank looked after."""
+    return publication.messages(changes)
 
 
 @service.schedule("reconcile", every_minutes=1)
@@ -79,5 +85,5 @@ def reconcile() -> int:
 
 @service.schedule("republish", every_minutes=24 * 60)
 def republish() -> int:
-    """Remind of every payout that still waits, should a reminder have been lost, or that is overdue."""
-    return resolution.remind_all()
+    """Tell once more what was told of late, and remind of all that wait or are overdue."""
+    return publication.repeat()

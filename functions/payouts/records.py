@@ -73,6 +73,11 @@ class StoredPayout(BaseModel):
     version: int = 0
 
     @property
+    def status_version(self) -> int:
+        """The version that its status came with: only deciding to cancel an order leaves that alone."""
+        return 1 if self.status is Status.PROCESSING else self.version
+
+    @property
     def source(self) -> Account:
         """The account that is paid out."""
         if self.wallet is not None:

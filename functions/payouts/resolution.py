@@ -7,8 +7,6 @@ from datetime import datetime
 from chassis import clock, events, observe, store
 from chassis.events import Message
 from chassis.outside import NotFound, Unknown
-from chassis.sources import Change as TableChange
-from chassis.sources import each
 from chassis.writes import Exists
 from functions.payouts import gateway, model, table
 from functions.payouts.records import Accepted, Change, Outcome, Question, StoredPayout, payout_of
@@ -55,7 +53,7 @@ def resolve(question: Question) -> None:
         return
     if _seconds_until_due(payout) > 0:
         # Whoever asked may still be at work on it.
-        events.send([_reminder(payout)])
+        events.send([reminder(payout)])
         return
     if payout.abandoned:
         _end(payout, gateway.give_up(payout))
@@ -177,32 +175,8 @@ def _named(change: Change) -> StoredPayout | None:
     return table.payout(payout_id) if payout_id else None
 
 
-def reminders(changes: Iterable[TableChange]) -> list[Message]:
-    """A reminder for every payout that has just begun to wait."""
-    return each(changes, _reminders_of)
-
-
-def _reminders_of(change: TableChange) -> list[Message]:
-    if change.old is not None or change.new is None or not table.is_payout(change.new):
-        return []
-    return [_reminder(table.parsed(change.new))] if change.new["status"] == Status.PROCESSING else []
-
-
-def remind_all() -> int:
-    """Ask about every payout that waits, whoever has been reminded of it before, or that is overdue.
-
-    Returns how many these are.
-    """
-    at = clock.now()
-    found = (
-        payout
-        for payout in table.unfinished()
-        if payout.status is Status.PROCESSING or model.is_overdue(payout, at)
-    )
-    return events.send_as_found(map(_reminder, found))
-
-
-def _reminder(payout: StoredPayout) -> Message:
+def reminder(payout: StoredPayout) -> Message:
+    """The message that has somebody find out, once whoever asked must be done or dead."""
     delay = min(max(0, _seconds_until_due(payout)), events.MAX_DELAY_SECONDS)
     return Message(QUEUE, Question(payout_id=payout.id), delay_seconds=delay)
 

@@ -7,9 +7,11 @@ from pydantic import Field
 
 from chassis import ids
 from chassis.auth import Access, Principal
+from chassis.events import Message
 from chassis.paging import Page, PageQuery
 from chassis.service import Service
-from functions.settlement import actions
+from chassis.sources import Change
+from functions.settlement import actions, publication, table
 from functions.settlement.shapes import (
     Position,
     Settlement,
@@ -22,6 +24,10 @@ service = Service("settlement", "From captured payments to a merchant's availabl
 app = service.app
 
 SettlementId = Annotated[str, Field(pattern=ids.pattern("stl"))]
+
+service.event("settlement.open", Settlement, "The first payment or refund of a settlement day was counted.")
+service.event("settlement.closed", Settlement, "Nothing more is counted: its net is known.")
+service.event("settlement.released", Settlement, "What it paid can be paid out.")
 
 
 @service.operation("GET /v1/balance", access=Access.MERCHANT)
@@ -73,3 +79,16 @@ def collect(events: Sequence[SettlementEvent]) -> dict[int, Exception]:
 def settle() -> int:
     """Close settlements after their cut-off, and release them after their delay."""
     return actions.settle()
+
+
+# Nearly all changes are lines, of which there is nothing to tell.
+@service.stream("publish", table=table.TABLE, batch_size=1000, window_seconds=1)
+def publish(changes: Sequence[Change]) -> list[Message]:
+    """Tell of settlements that were opened, closed and released."""
+    return publication.messages(changes)
+
+
+@service.schedule("republish", every_minutes=24 * 60)
+def republish() -> int:
+    """Tell once more what was told of late, should any of it have been lost."""
+    return publication.repeat()

@@ -1,10 +1,18 @@
 """How settlements and their lines are kept."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
-from functions.settlement.shapes import LineType, Settlement, SettlementStatus
+from chassis import clock
+from chassis.attributes import Item
+from functions.settlement.shapes import LineType, Settlement, SettlementLine, SettlementStatus
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,29 @@ def net_of(amount: int, fee: int, *, is_refund: bool) -> int:
     return -amount if is_refund else amount - fee
 
 
+def packed(line: Line) -> list[str | int]:
+    """A line as a manifest keeps it."""
+    microseconds = (datetime.fromisoformat(line.occurred_at) - _EPOCH) // _MICROSECOND
+    whose = [line.order_id] if line.refund_id is None else [line.order_id, line.refund_id]
+    return [line.amount, line.fee, microseconds, *whose]
+
+
+def unpacked(chunk: Item) -> Iterator[SettlementLine]:
+    """The lines that a manifest keeps."""
+    for amount, fee, microseconds, order_id, *refund_id in chunk["lines"]:
+        yield SettlementLine(
+            type="refund" if refund_id else "payment",
+            order_id=order_id,
+            refund_id=refund_id[0] if refund_id else None,
+            amount=amount,
+            fee=fee,
+            net=net_of(amount, fee, is_refund=bool(refund_id)),
+            currency=chunk["currency"],
+            occurred_at=clock.timestamp(_EPOCH + microseconds * _MICROSECOND),
+            window=chunk["window"],
+        )
+
+
 class StoredSettlement(BaseModel):
     """A settlement as it is kept; while it is open, its sums only grow."""
 
@@ -47,6 +78,8 @@ class StoredSettlement(BaseModel):
     fees: int = 0
     carried_in: int = 0
     carried_from: str | None = None
+    opened_at: str | None = None
+    """When its first line was counted."""
     closed_at: str | None = None
     released_at: str | None = None
     entries: tuple[str, ...] = ()
@@ -76,6 +109,17 @@ class StoredSettlement(BaseModel):
             case "closed":
                 return self.paid
         return 0
+
+    @property
+    def status_version(self) -> int:
+        """The version that its status came with: counting leaves that alone, and nothing else does."""
+        return 1 if self.status == "open" else self.version
+
+    @property
+    def when_closed(self) -> Self:
+        """A released settlement as its close left it, which nothing but the release has changed."""
+        undone = {"status": "closed", "released_at": None, "entries": (), "version": self.version - 1}
+        return self.model_copy(update=undone)
 
     def shown(self) -> Settlement:
         """The settlement as the API shows it."""

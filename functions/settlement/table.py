@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Literal
 
@@ -22,7 +22,7 @@ from chassis.writes import (
     upsert,
 )
 from functions.settlement import model
-from functions.settlement.records import Carry, Line, StoredSettlement, net_of
+from functions.settlement.records import Carry, Line, StoredSettlement, packed, unpacked
 from functions.settlement.shapes import Settlement, SettlementLine, SettlementQuery
 
 TABLE = "settlements"
@@ -41,8 +41,6 @@ _PLACE = re.compile(rf"{_CHUNK}[^~]+~\d{{3}}")
 _CARRY = "CARRY#"
 _CARRIES = (_CARRY, "CARRY$")
 """`$` follows `#`."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Closed(Exception):
@@ -65,6 +63,11 @@ class CarryMoved(Exception):
     """Another settlement of the merchant was closed meanwhile."""
 
 
+def key_of(settlement: StoredSettlement) -> Key:
+    """Where a settlement stands."""
+    return _key(settlement.id)
+
+
 def _key(settlement_id: str) -> Key:
     return {"pk": settlement_id, "sk": _SETTLEMENT}
 
@@ -80,7 +83,7 @@ def count(settlement: StoredSettlement, lines: Sequence[Line], at: datetime) -> 
     Of several delays the longest counts, so `settlement` must not be available before what is there is.
     Closed, Delayed or Counted is what their commit is refused with.
     """
-    initial = {**_item(settlement), **_indexed(settlement)}
+    initial = {**_item(settlement), **_indexed(settlement), "opened_at": clock.timestamp(at)}
     head = upsert(
         TABLE,
         _key(settlement.id),
@@ -108,28 +111,7 @@ def _chunk(settlement_id: str, lines: Sequence[Line], at: datetime) -> Write:
     first = lines[0]
     key = {"pk": settlement_id, "sk": f"{_CHUNK}{clock.timestamp(at)}#{first.event_id}"}
     shared = {"currency": first.currency, "window": first.window}
-    return put(TABLE, key, {**shared, "lines": [_packed(line) for line in lines]}, ABSENT, refused=Exists)
-
-
-def _packed(line: Line) -> list[str | int]:
-    microseconds = (datetime.fromisoformat(line.occurred_at) - _EPOCH) // _MICROSECOND
-    whose = [line.order_id] if line.refund_id is None else [line.order_id, line.refund_id]
-    return [line.amount, line.fee, microseconds, *whose]
-
-
-def _unpacked(chunk: Item) -> Iterator[SettlementLine]:
-    for amount, fee, microseconds, order_id, *refund_id in chunk["lines"]:
-        yield SettlementLine(
-            type="refund" if refund_id else "payment",
-            order_id=order_id,
-            refund_id=refund_id[0] if refund_id else None,
-            amount=amount,
-            fee=fee,
-            net=net_of(amount, fee, is_refund=bool(refund_id)),
-            currency=chunk["currency"],
-            occurred_at=clock.timestamp(_EPOCH + microseconds * _MICROSECOND),
-            window=chunk["window"],
-        )
+    return put(TABLE, key, {**shared, "lines": [packed(line) for line in lines]}, ABSENT, refused=Exists)
 
 
 def not_counted(lines: Sequence[Line], *, as_of_now: bool) -> list[Line]:
@@ -166,6 +148,11 @@ def _indexed(settlement: StoredSettlement) -> Item:
     }
 
 
+def is_settlement(key: Item) -> bool:
+    """Whether what stands there is a settlement, and none of its lines, nor what lists them."""
+    return bool(key["sk"] == _SETTLEMENT)
+
+
 def parsed(item: Item) -> StoredSettlement:
     """The settlement that an item says."""
     return StoredSettlement.model_validate(item)
@@ -183,6 +170,13 @@ def settlements_of(merchant_id: str, query: SettlementQuery) -> Page[Settlement]
         return [found.shown() if found else None for found in _load(keys)]
 
     return newest(TABLE, merchant_id, query, load, query.keeps)
+
+
+def everything() -> Iterator[StoredSettlement]:
+    """Every settlement, by a scan of the list, where none of their lines are: most of the table is those."""
+    keys = store.scan(TABLE, index="list")
+    while some := list(islice(keys, PAGE)):
+        yield from (found for found in _load(some) if found)
 
 
 def due(step: Literal["close", "release"], before: str) -> Iterator[StoredSettlement]:
@@ -244,7 +238,7 @@ def _lines_before(settlement_id: str, before: str) -> Iterator[tuple[str, Settle
     upper = f"{place}~" if position else place
     while chunks := store.query(TABLE, ("pk", settlement_id), ("sk", _CHUNK, upper), limit=CHUNKS):
         for chunk in chunks:
-            lines = list(_unpacked(chunk))
+            lines = list(unpacked(chunk))
             last = min(int(position), len(lines)) if position and chunk["sk"] == place else len(lines)
             for number in reversed(range(last)):
                 yield f"{chunk['sk']}~{number:03}", lines[number]

@@ -14,7 +14,7 @@ from chassis.operations import Intent, KeyRule, Reply
 from chassis.paging import Page
 from chassis.service import Service
 from chassis.sources import Change
-from functions.topups import actions, resolution, table
+from functions.topups import actions, publication, resolution, table
 from functions.topups.model import NewTopup, Resolution, Topup, TopupQuery
 from ledger.accounts import AccountClosed, AccountFrozen, BalanceLimit, CurrencyMismatch
 
@@ -22,6 +22,10 @@ service = Service("topups", "Fund a wallet from a bank card.")
 app = service.app
 
 TopupId = Annotated[str, Field(pattern=ids.pattern("top"))]
+
+service.event("topup.processing", Topup, "The acquirer was asked, and its answer is not known yet.")
+service.event("topup.succeeded", Topup, "The card was charged, and the wallet has the money.")
+service.event("topup.failed", Topup, "Nothing was charged.")
 
 
 @service.operation(
@@ -62,11 +66,11 @@ def resolve(message: Resolution) -> None:
 
 @service.stream("publish", table=table.TABLE)
 def publish(changes: Sequence[Change]) -> list[Message]:
-    """Have somebody look after every top-up that has begun to wait for the acquirer."""
-    return resolution.reminders(changes)
+    """Tell of what became of top-ups, and have those that wait for the acquirer looked after."""
+    return publication.messages(changes)
 
 
 @service.schedule("republish", every_minutes=24 * 60)
 def republish() -> int:
-    """Remind of every top-up that still waits, should a reminder have been lost."""
-    return resolution.remind_all()
+    """Tell once more what was told of late, and remind of all that waits, should any of it have been lost."""
+    return publication.repeat()

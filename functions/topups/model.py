@@ -96,6 +96,11 @@ class StoredTopup(BaseModel):
     fingerprint: str
     version: int = 0
 
+    @property
+    def status_version(self) -> int:
+        """The version that its status came with: only deciding to void a charge leaves that alone."""
+        return 1 if self.status is Status.PROCESSING else self.version
+
     def shown(self) -> Topup:
         """The top-up as the API shows it."""
         return Topup(**self.model_dump(include=set(Topup.model_fields)))

@@ -1,14 +1,12 @@
 """How a charge comes to an end: by the acquirer's answer, or by finding out when that was lost."""
 
 import math
-from collections.abc import Iterable
 from datetime import datetime
 
 from acquiring.acquirer import Outcome
 from chassis import clock, events, store
 from chassis.events import Message
 from chassis.outside import NotFound, Unknown
-from chassis.sources import Change, each
 from chassis.writes import Exists
 from functions.topups import gateway, model, table
 from functions.topups.model import Resolution, Status, StoredTopup
@@ -42,7 +40,7 @@ def resolve(question: Resolution) -> None:
         return
     if _seconds_until_due(topup) > 0:
         # Whoever asked may still be at work on it.
-        events.send([_reminder(topup)])
+        events.send([reminder(topup)])
         return
     if topup.abandoned:
         _end(topup, gateway.give_up(topup))
@@ -74,22 +72,8 @@ def _abandon(topup: StoredTopup) -> StoredTopup:
     return table.kept(abandoned)
 
 
-def reminders(changes: Iterable[Change]) -> list[Message]:
-    """A reminder for every top-up that has just begun to wait."""
-    return each(changes, _reminders_of)
-
-
-def _reminders_of(change: Change) -> list[Message]:
-    has_begun = change.old is None and change.new is not None and change.new["status"] == Status.PROCESSING
-    return [_reminder(table.parsed(change.new))] if has_begun and change.new else []
-
-
-def remind_all() -> int:
-    """Send a reminder for every top-up that waits, as if it had just begun to; returns how many."""
-    return events.send_as_found(map(_reminder, table.waiting()))
-
-
-def _reminder(topup: StoredTopup) -> Message:
+def reminder(topup: StoredTopup) -> Message:
+    """The message that has somebody find out, once whoever asked must be done or dead."""
     delay = min(max(0, _seconds_until_due(topup)), events.MAX_DELAY_SECONDS)
     return Message(QUEUE, Resolution(topup_id=topup.id), delay_seconds=delay)
 

@@ -1,5 +1,6 @@
-"""The routes of wallets: open, freeze, close, deposit, transfer, statement."""
+"""The routes and event handlers of wallets: open, freeze, close, deposit, transfer, statement."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -7,10 +8,12 @@ from pydantic import Field
 from chassis import ids
 from chassis.auth import Access, Principal
 from chassis.errors import Conflict, InsufficientFunds, NotFound
+from chassis.events import Message
 from chassis.operations import Intent, KeyRule, Reply
 from chassis.paging import Page, PageQuery
 from chassis.service import Service
-from functions.wallets import actions
+from chassis.sources import Change
+from functions.wallets import actions, publication, table
 from functions.wallets.model import (
     Deposit,
     NewDeposit,
@@ -20,6 +23,7 @@ from functions.wallets.model import (
     Wallet,
     WalletQuery,
 )
+from ledger import accounts
 from ledger.accounts import AccountClosed, AccountFrozen, AccountNotEmpty, BalanceLimit, CurrencyMismatch
 from ledger.journal import JournalEntry
 
@@ -28,6 +32,14 @@ app = service.app
 
 WalletId = Annotated[str, Field(pattern=ids.pattern("wal"))]
 TransferId = Annotated[str, Field(pattern=ids.pattern("trf"))]
+
+service.event("wallet.opened", Wallet, "There is a new wallet.")
+service.event("wallet.frozen", Wallet, "Nothing can be spent from it for now.")
+service.event("wallet.unfrozen", Wallet, "It can be spent from again.")
+service.event("wallet.closed", Wallet, "It takes part in nothing new, for ever.")
+service.event("deposit.completed", Deposit, "Money that arrived outside is in a wallet that you opened.")
+service.event("transfer.completed", Transfer, "A transfer that you made has moved its money.")
+service.event("transfer.failed", Transfer, "A transfer that you asked for was refused: it has moved nothing.")
 
 
 @service.operation("POST /v1/wallets", status=201, key=KeyRule.REQUIRED)
@@ -121,3 +133,22 @@ def list_transfers(principal: Principal, query: PageQuery) -> Page[Transfer]:
 def get_transfer(principal: Principal, transfer_id: TransferId) -> Transfer:
     """Show a transfer."""
     return actions.get_transfer(principal, transfer_id)
+
+
+@service.stream("publish", table=table.TABLE)
+def publish(changes: Sequence[Change]) -> list[Message]:
+    """Tell of wallets that were opened, of deposits and of transfers."""
+    return publication.messages(changes)
+
+
+# Of all that moves money, what changes a status is next to nothing: it is looked for in much at once.
+@service.stream("publish_status", table=accounts.TABLE, batch_size=1000, window_seconds=1)
+def publish_status(changes: Sequence[Change]) -> list[Message]:
+    """Tell of wallets that were frozen, unfrozen and closed."""
+    return publication.status_messages(changes)
+
+
+@service.schedule("republish", every_minutes=24 * 60)
+def republish() -> int:
+    """Tell once more what was told of late, should any of it have been lost."""
+    return publication.repeat()

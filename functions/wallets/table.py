@@ -1,5 +1,7 @@
 """The wallets table: records of wallets, deposits and transfers, each under its own id."""
 
+from collections.abc import Iterable, Iterator
+
 from chassis import store
 from chassis.attributes import Item
 from chassis.paging import Page, PageQuery, listed, newest
@@ -33,6 +35,34 @@ def create_transfer(transfer: StoredTransfer) -> Write:
         **listed(f"transfer#{transfer.principal}", transfer.created_at, transfer.id),
     }
     return put(TABLE, _key(transfer.id), item, ABSENT, refused=Exists)
+
+
+def is_deposit(item: Item) -> bool:
+    """Whether an item of this table is a deposit."""
+    return str(item["pk"]).startswith("dep_")
+
+
+def is_transfer(item: Item) -> bool:
+    """Whether an item of this table is a transfer."""
+    return str(item["pk"]).startswith("trf_")
+
+
+def wallet_of(item: Item) -> str | None:
+    """The wallet that an item is, or that a deposit is to; None for all else."""
+    if is_deposit(item):
+        return str(item["wallet"])
+    return str(item["pk"]) if str(item["pk"]).startswith("wal_") else None
+
+
+def everything() -> Iterator[Item]:
+    """Every wallet, deposit and transfer, by a scan."""
+    return store.scan(TABLE)
+
+
+def records(wallet_ids: Iterable[str]) -> dict[str, StoredWallet]:
+    """The records of those of these wallets that there are."""
+    items = store.get_many((TABLE, _key(wallet_id)) for wallet_id in {*wallet_ids})
+    return {item["pk"]: StoredWallet.model_validate(item) for item in items if item}
 
 
 def wallets(wallet_ids: list[str]) -> list[tuple[StoredWallet, Balance] | None]:

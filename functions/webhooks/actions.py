@@ -65,25 +65,25 @@ def get_endpoint(principal: Principal, endpoint_id: str) -> Endpoint:
 def change_endpoint(principal: Principal, endpoint_id: str, change: EndpointChange) -> Endpoint:
     """Change its address, what it is told, or whether it is."""
     _check(change.url, change.events)
-    return _moved(principal, endpoint_id, lambda found: model.changed(found, change, clock.now())).shown()
+    return _move(principal, endpoint_id, lambda found: model.changed(found, change, clock.now())).shown()
 
 
 def delete_endpoint(principal: Principal, endpoint_id: str) -> Endpoint:
     """Send it nothing more, and forget it; shows it as it was."""
-    return _moved(principal, endpoint_id, lambda found: model.deleted(found, clock.now())).shown()
+    return _move(principal, endpoint_id, lambda found: model.deleted(found, clock.now())).shown()
 
 
 def rotate_secret(principal: Principal, intent: Intent, endpoint_id: str) -> Reply[Endpoint]:
     """A new secret, in the first answer only; those before it sign too for a day."""
     secret_id = intent.id("whk")
-    endpoint = _existing(principal, endpoint_id)
-    if secret_id in endpoint.secret_ids:
-        return Reply(endpoint.shown(), replayed=True)
-    rotated = _moved(principal, endpoint_id, lambda found: model.rotated(found, secret_id, clock.now()))
+    try:
+        rotated = _move(principal, endpoint_id, lambda found: model.rotated(found, secret_id, clock.now()))
+    except model.Rotated as earlier:
+        return Reply(earlier.endpoint.shown(), replayed=True)
     return Reply(rotated.shown(model.secret_of(rotated, secret_id)))
 
 
-def _moved(
+def _move(
     principal: Principal, endpoint_id: str, move: Callable[[StoredEndpoint], StoredEndpoint]
 ) -> StoredEndpoint:
     for _ in range(RACES):

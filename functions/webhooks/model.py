@@ -1,10 +1,10 @@
-"""The rules of webhooks: what matches, how it is signed, when it is tried again, what disables an endpoint."""
+"""The rules of webhooks: what matches, how it is signed, when it is tried again, what ends an endpoint."""
 
 import base64
 import hashlib
 import hmac
+import math
 import random
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
@@ -42,7 +42,7 @@ FAILING_DAYS = 5
 SLOW_SECONDS = 2.0
 """An endpoint that takes longer to answer is served apart."""
 
-_PATTERN = re.compile(r"\*|[a-z_]+\.(\*|[a-z_]+)")
+DISABLED = "webhook_endpoint.disabled"
 GONE = 410
 """The endpoint wants no more (Standard Webhooks 1.0.0, "Deliverability and reliability")."""
 
@@ -61,11 +61,19 @@ class TooManySecrets(Conflict):
     title = "Too many secrets"
 
 
+class Rotated(Exception):
+    """The secret that a rotation would make is there already."""
+
+    def __init__(self, endpoint: StoredEndpoint) -> None:
+        super().__init__("it was rotated before")
+        self.endpoint = endpoint
+
+
 def check_patterns(patterns: Iterable[str]) -> None:
     """Raise ValidationFailed unless each pattern matches a type of event that there is."""
     known = settings().event_types
     for position, pattern in enumerate(patterns):
-        if not _PATTERN.fullmatch(pattern) or not any(fnmatchcase(kind, pattern) for kind in known):
+        if not any(fnmatchcase(kind, pattern) for kind in known):
             message = f"matches no type of event: take *, or some of {', '.join(known)}"
             raise ValidationFailed.of("body", f"/events/{position}", message)
 
@@ -108,6 +116,7 @@ def changed(endpoint: StoredEndpoint, change: EndpointChange, at: datetime) -> S
         asked |= {"slow": False, "failing_since": None}
     if change.status is not None and change.status != endpoint.status:
         asked["disabled_reason"] = "requested" if change.status == "disabled" else None
+        asked["disabled_event"] = None
     return endpoint.model_copy(update={**asked, "updated_at": clock.timestamp(at)})
 
 
@@ -123,7 +132,9 @@ def deleted(endpoint: StoredEndpoint, at: datetime) -> StoredEndpoint:
 
 
 def rotated(endpoint: StoredEndpoint, secret_id: str, at: datetime) -> StoredEndpoint:
-    """The endpoint with a new secret, and those before it for a day. Raises TooManySecrets."""
+    """The endpoint with a new secret, and those before it for a day. Raises Rotated, or TooManySecrets."""
+    if secret_id in endpoint.secret_ids:
+        raise Rotated(endpoint)
     valid = [former for former in endpoint.former_secrets if former.until > clock.timestamp(at)]
     if len(valid) == MAX_FORMER:
         raise TooManySecrets(f"{endpoint.id} has had {MAX_FORMER} rotations within {FORMER_HOURS} hours")
@@ -191,6 +202,18 @@ def asked_again(delivery: StoredDelivery, at: datetime) -> StoredDelivery:
     return delivery.model_copy(update=again)
 
 
+def put_off(delivery: StoredDelivery, at: datetime) -> StoredDelivery:
+    """The delivery as one of many to an endpoint that fails: due, but for `retry` to begin."""
+    return delivery.model_copy(update={"next_attempt_at": clock.timestamp(at)})
+
+
+def seconds_until_due(delivery: StoredDelivery, at: datetime) -> int:
+    """How long a delivery that was tried has to wait yet."""
+    if delivery.tries == 0 or delivery.next_attempt_at is None:
+        return 0
+    return max(0, math.ceil((datetime.fromisoformat(delivery.next_attempt_at) - at).total_seconds()))
+
+
 def attempted(delivery: StoredDelivery, outcome: Outcome, at: datetime) -> StoredDelivery:
     """The delivery after an attempt; one that failed is tried again, unless it was the last one."""
     tries = delivery.tries + 1
@@ -221,6 +244,11 @@ def given_up(delivery: StoredDelivery, failure: Failure) -> StoredDelivery:
     return delivery.model_copy(
         update={"status": DeliveryStatus.FAILED, "failure": failure, "next_attempt_at": None}
     )
+
+
+def slowed(endpoint: StoredEndpoint) -> StoredEndpoint:
+    """The endpoint that has not answered in the time of the fast lane, which says no more than that."""
+    return endpoint.model_copy(update={"slow": True})
 
 
 def health_after(endpoint: StoredEndpoint, outcome: Outcome, at: datetime) -> StoredEndpoint:

@@ -7,8 +7,9 @@ from chassis import events, store
 from chassis.events import Message
 from chassis.writes import Exists
 from functions.webhooks import model, table
-from functions.webhooks.records import StoredDelivery, StoredEndpoint
-from functions.webhooks.shapes import Attempt, DeliveryStatus, ToldEvent
+from functions.webhooks.records import StoredDelivery, StoredEndpoint, StoredEvent
+from functions.webhooks.shapes import Attempt, DeliveryStatus, Endpoint, ToldEvent
+from functions.webhooks.table import Known
 
 QUEUE = "webhook-deliveries"
 SLOW_QUEUE = "webhook-slow-deliveries"
@@ -16,30 +17,41 @@ SLOW_QUEUE = "webhook-slow-deliveries"
 
 def record(told: Sequence[ToldEvent]) -> dict[int, Exception]:
     """Keep each event once, and have it delivered, however often it is told; returns failures by position."""
-    endpoints: dict[str, list[StoredEndpoint]] = {}
+    # Dying anywhere here is mended by the messages, which come again and do what is missing.
+    endpoints = {principal: table.endpoints_of(principal) for principal in {each.principal for each in told}}
+    wanted = [[one for one in endpoints[each.principal] if model.wants(one, each.type)] for each in told]
+    # Much is told again, such as each day what was of late: reading it costs less than a put that is refused.
+    known = table.known(
+        (event.id, [one.id for one in those]) for event, those in zip(told, wanted, strict=True)
+    )
+    begun: dict[int, list[Message]] = {}
     failed: dict[int, Exception] = {}
     for position, event in enumerate(told):
         try:
-            if event.principal not in endpoints:
-                endpoints[event.principal] = table.endpoints_of(event.principal)
-            _record(event, endpoints[event.principal])
+            begun[position] = _recorded(model.recorded(event), wanted[position], known)
         except Exception as error:  # noqa: BLE001 - whatever it is, this event alone is told again
             failed[position] = error
+    try:
+        events.send(message for messages in begun.values() for message in messages)
+    except Exception as error:  # noqa: BLE001 - whatever it is, nobody knows which of them were sent
+        failed |= {position: error for position, messages in begun.items() if messages}
     return failed
 
 
-def _record(told: ToldEvent, endpoints: Iterable[StoredEndpoint]) -> None:
-    # Dying between any two lines is mended by the message, which comes again and does what is missing.
-    event = model.recorded(told)
-    with suppress(Exists):
-        store.commit(table.create_event(event))
-    messages = []
-    for endpoint in endpoints:
-        if model.wants(endpoint, event.type):
-            delivery = _begun(model.new_delivery(event, endpoint))
-            if delivery.status is DeliveryStatus.PENDING and delivery.attempts == 0:
-                messages.append(attempt_of(delivery, endpoint))
-    events.send(messages)
+def _recorded(event: StoredEvent, endpoints: Iterable[StoredEndpoint], known: Known) -> list[Message]:
+    """Put the event into the log, and its deliveries; returns what begins those that nobody has attempted."""
+    if event.id not in known.events:
+        with suppress(Exists):
+            store.commit(table.create_event(event))
+    begun = [
+        (known.deliveries.get((event.id, each.id)) or _begun(model.new_delivery(event, each)), each)
+        for each in endpoints
+    ]
+    return [
+        attempt_of(delivery, endpoint)
+        for delivery, endpoint in begun
+        if delivery.status is DeliveryStatus.PENDING and delivery.attempts == 0
+    ]
 
 
 def _begun(delivery: StoredDelivery) -> StoredDelivery:
@@ -60,3 +72,30 @@ def attempt_of(delivery: StoredDelivery, endpoint: StoredEndpoint, delay_seconds
         version=delivery.version,
     )
     return Message(SLOW_QUEUE if endpoint.slow else QUEUE, attempt, delay_seconds)
+
+
+def disabling(off: StoredEndpoint) -> StoredEvent:
+    """The event of the log that tells of an endpoint that was not disabled by its owner."""
+    told = ToldEvent(
+        id=str(off.disabled_event),
+        type=model.DISABLED,
+        created_at=off.updated_at,
+        principal=off.principal,
+        sequence=off.version + 1,
+        data=off.shown().model_dump(mode="json"),
+    )
+    return model.recorded(told)
+
+
+def telling(disabling: StoredEvent) -> list[Message]:
+    """The messages that tell of it, as other capabilities tell of their records."""
+    shown = disabling.shown()
+    event = events.Event(
+        id=shown.id,
+        type=shown.type,
+        created_at=shown.created_at,
+        principal=disabling.principal,
+        sequence=shown.sequence,
+        data=Endpoint.model_validate(shown.data),
+    )
+    return events.told(event)

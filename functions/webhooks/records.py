@@ -35,6 +35,8 @@ class StoredEndpoint(BaseModel):
     events: tuple[str, ...]
     status: EndpointStatus = "enabled"
     disabled_reason: DisabledReason | None = None
+    disabled_event: str | None = None
+    """The event that tells of it, where it was not its owner who asked for it."""
     slow: bool = False
     """Whether its last attempt failed or took long: then it is served apart, where it delays nobody."""
     failing_since: str | None = None
@@ -109,6 +111,11 @@ class StoredDelivery(BaseModel):
     last_attempt_at: str | None = None
     next_attempt_at: str | None = None
     version: int = 0
+
+    @property
+    def begins_at_once(self) -> bool:
+        """Whether it was neither tried nor put off yet: nothing but its message has to begin it."""
+        return self.next_attempt_at == self.created_at
 
     def shown(self) -> Delivery:
         """The delivery as the API shows it."""

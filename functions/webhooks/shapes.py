@@ -28,7 +28,9 @@ Url = Annotated[
         examples=[URL],
     ),
 ]
-Pattern = Annotated[str, Field(min_length=1, max_length=64, examples=["payment.*"])]
+Pattern = Annotated[
+    str, Field(max_length=64, pattern=r"^(\*|[a-z_]+\.(\*|[a-z_]+))$", examples=["payment.*"])
+]
 Patterns = Annotated[
     list[Pattern],
     Field(
@@ -211,8 +213,9 @@ class ToldEvent(BaseModel):
 class Attempt(Input):
     """The next attempt of a delivery: a message of our own."""
 
-    principal: str
-    event: str
-    endpoint: str
+    # So strict that every key made of them is one to the storage: a batch is read at once.
+    principal: Annotated[str, Field(min_length=1, max_length=64)]
+    event: EventId
+    endpoint: EndpointId
     version: int
     """Of the delivery: once it has another one, this message means nothing any more."""

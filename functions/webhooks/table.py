@@ -1,13 +1,15 @@
 """The webhooks table: endpoints by principal, and each event of the log with its deliveries."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from chassis import clock, paging, store
+from chassis import clock, events, paging, store
 from chassis.attributes import Item
 from chassis.paging import Page, listed, newest
 from chassis.writes import ABSENT, Exists, Key, Write, put, replace_version
-from functions.webhooks.model import KEPT_DAYS, MAX_KEPT_ENDPOINTS
+from functions.webhooks.model import DISABLED, KEPT_DAYS, MAX_KEPT_ENDPOINTS
 from functions.webhooks.records import StoredDelivery, StoredEndpoint, StoredEvent
 from functions.webhooks.shapes import Attempt, Delivery, DeliveryQuery, DeliveryStatus, Event, EventQuery
 
@@ -20,7 +22,9 @@ _DELIVERIES = (_DELIVERY, "DELIVERY$")
 """`$` follows `#`."""
 DUE_SHARDS = 8
 DUE_LIMIT = 100
-"""Of one shard, in one run."""
+"""Of one shard, in one read."""
+
+Record = TypeVar("Record", StoredDelivery, StoredEndpoint)
 
 
 def _endpoint_key(principal: str, endpoint_id: str) -> Key:
@@ -70,17 +74,17 @@ def save_delivery(delivery: StoredDelivery) -> Write:
     return replace_version(TABLE, key, item, delivery.version, refused=Exists)
 
 
-def kept(delivery: StoredDelivery) -> StoredDelivery:
-    """The delivery at the version that its save left."""
-    return delivery.model_copy(update={"version": delivery.version + 1})
+def kept(record: Record) -> Record:
+    """The delivery, or the endpoint, at the version that its save left."""
+    return record.model_copy(update={"version": record.version + 1})
 
 
 def _due(delivery: StoredDelivery) -> Item:
-    """The keys of the sparse index `due`: of deliveries that failed, and are to be tried again.
+    """The keys of the sparse index `due`: of deliveries that are to be tried again, or wait for their turn.
 
-    A first attempt is not among them, and pays for no index: nothing but its message has to begin it.
+    What begins at once is not among them, and pays for no index.
     """
-    if delivery.status is not DeliveryStatus.PENDING or delivery.attempts == 0:
+    if delivery.status is not DeliveryStatus.PENDING or delivery.begins_at_once:
         return {}
     shard = paging.shard_of(delivery.event, DUE_SHARDS)
     due_sk = f"{delivery.next_attempt_at}#{delivery.event}#{delivery.endpoint}"
@@ -120,6 +124,12 @@ def endpoint(principal: str, endpoint_id: str) -> StoredEndpoint | None:
     return None if found is None or found.deleted else found
 
 
+def disabling_event_id(endpoint: StoredEndpoint) -> str:
+    """The id of the event that the endpoint is disabled, where that is its next change."""
+    key = _endpoint_key(endpoint.principal, endpoint.id)
+    return events.event_id(TABLE, key, endpoint.version + 1, DISABLED)
+
+
 def event(event_id: str) -> StoredEvent | None:
     """The event as of now."""
     item = store.get(TABLE, _event_key(event_id))
@@ -156,18 +166,55 @@ def _deliveries(keys: Sequence[Item]) -> list[StoredDelivery | None]:
     return [parsed_delivery(item) if item else None for item in items]
 
 
-def due(at: datetime) -> Iterator[StoredDelivery]:
-    """Deliveries that failed and were to be tried again by then, the oldest of each shard first."""
-    for shard in range(DUE_SHARDS):
-        keys = store.query(
-            TABLE,
-            ("due_pk", f"due#{shard}"),
-            ("due_sk", "0", clock.timestamp(at)),
-            limit=DUE_LIMIT,
-            index="due",
-            oldest_first=True,
-        )
-        yield from (found for found in _deliveries(keys) if found)
+def due(at: datetime) -> Iterator[list[StoredDelivery]]:
+    """Deliveries that are due since then, some at a time: of each shard in turn, the oldest of it first."""
+    until = clock.timestamp(at)
+    reads_from = dict.fromkeys(range(DUE_SHARDS), "0")
+    while reads_from:
+        for shard, lower in list(reads_from.items()):
+            keys = store.query(
+                TABLE,
+                ("due_pk", f"due#{shard}"),
+                ("due_sk", lower, until),
+                limit=DUE_LIMIT,
+                index="due",
+                oldest_first=True,
+            )
+            if len(keys) < DUE_LIMIT:
+                del reads_from[shard]
+            else:
+                reads_from[shard] = keys[-1]["due_sk"] + " "  # just behind it
+            yield [found for found in _deliveries(keys) if found and (found.next_attempt_at or ":") < until]
+
+
+def endpoints_of_all(deliveries: Iterable[StoredDelivery]) -> dict[str, StoredEndpoint]:
+    """Id -> endpoint, of all that these deliveries go to, as of a moment ago."""
+    keys = {each.endpoint: _endpoint_key(each.principal, each.endpoint) for each in deliveries}
+    items = store.get_many(((TABLE, key) for key in keys.values()), as_of_now=False)
+    return {item["id"]: parsed_endpoint(item) for item in items if item}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is there of some events and their deliveries."""
+
+    events: frozenset[str]
+    deliveries: Mapping[tuple[str, str], StoredDelivery]
+    """By event and endpoint."""
+
+
+def known(wanted: Iterable[tuple[str, Iterable[str]]]) -> Known:
+    """What was there a moment ago of these events, and of their deliveries to these endpoints."""
+    told: dict[str, Key] = {}
+    sent: dict[tuple[str, str], Key] = {}
+    for event_id, endpoint_ids in wanted:
+        told[event_id] = _event_key(event_id)
+        sent |= {(event_id, each): _delivery_key(event_id, each) for each in endpoint_ids}
+    keys = [(TABLE, key) for key in (*told.values(), *sent.values())]
+    found = iter(store.get_many(keys, as_of_now=False))
+    there = frozenset(event_id for event_id in told if next(found))
+    deliveries = {name: parsed_delivery(item) for name, item in zip(sent, found, strict=True) if item}
+    return Known(there, deliveries)
 
 
 Loaded = tuple[StoredDelivery | None, StoredEndpoint | None, StoredEvent | None]

@@ -153,7 +153,7 @@ def authenticate(authorization: str | None, on_behalf_of: str | None) -> Princip
     presented = presented.strip()
     if scheme.lower() != "bearer":
         raise Unauthorized
-    if hmac.compare_digest(presented.encode(), settings().platform_key.get_secret_value().encode()):
+    if hmac.compare_digest(presented.encode(), settings().required("platform_key").encode()):
         return _platform(on_behalf_of)
     match = _KEY.fullmatch(presented)
     if match is None:

@@ -6,18 +6,27 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004 - botocore's own
+    HTTPClientError,
+)
 
-from chassis.config import Engine, settings
+from chassis.config import Engine, Settings, settings
 
 # A request is a few milliseconds; a slow one is retried by `store` under its own deadline, with its own
 # token, so botocore's retries are off. The pool is as wide as the widest worker has threads.
 CONNECT_TIMEOUT_SECONDS = 1.0
 READ_TIMEOUT_SECONDS = 2.0
 POOL_CONNECTIONS = 64
+SECRET_TRIES = 4
 
 FAILURES: tuple[type[Exception], ...] = (ClientError, HTTPClientError, ConnectionError)
 """What a call to a service raises: it answered with an error, or it did not answer."""
+
+TROUBLE: tuple[type[Exception], ...] = (ClientError, BotoCoreError)
+"""The same, and whatever keeps a call from being made, such as credentials that are not there."""
 
 TRANSIENT_CODES = frozenset(
     {
@@ -68,16 +77,28 @@ def client(service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) 
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
         ),
+        settings(),
     )
 
 
 def administrator(service: str) -> Any:
     """A client for making tables and the like: with botocore's own patience, for nobody waits for it."""
-    return _connect(service, Config())
+    return _connect(service, Config(), settings())
 
 
-def _connect(service: str, configuration: Config) -> Any:
-    chosen = settings()
+def secret_value(arn: str, chosen: Settings) -> str:
+    """The value of a secret, by settings that still lack it."""
+    # A few more tries than elsewhere: a process that does not get it can do nothing at all.
+    patient = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": SECRET_TRIES},
+    )
+    value: str = _connect("secretsmanager", patient, chosen).get_secret_value(SecretId=arn)["SecretString"]
+    return value
+
+
+def _connect(service: str, configuration: Config, chosen: Settings) -> Any:
     if chosen.engine is Engine.LOCALSTACK:
         from localstack_client.session import Session  # noqa: PLC0415 - the cloud's images don't carry it
 

@@ -1,17 +1,20 @@
 """Owns the settings of a process: read once from `TAEL_*` variables, refused in one readable sentence."""
 
+import json
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from chassis.clock import FILE_VARIABLE
 
 PEPPER_MIN_BYTES = 16
 PLATFORM_KEY_MIN_LENGTH = 32
+Secret = Literal["platform_key", "peppers", "fingerprint_key", "webhook_key"]
+"""The settings that can come from Secrets Manager."""
 
 
 class ConfigurationError(Exception):
@@ -35,9 +38,12 @@ class Settings(BaseSettings):
     engine_url: str | None = None
     stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,15}$")] = "local"
     region: Annotated[str, Field(validation_alias="AWS_REGION")] = "us-east-1"
-    platform_key: SecretStr
-    peppers: Annotated[dict[str, SecretStr], NoDecode]
-    """Version -> hexadecimal secret, oldest first; given as `1:<hex>,2:<hex>`."""
+    secrets: dict[Secret, str] = Field(default_factory=dict)
+    """Setting -> the ARN of the secret with its value, which wins over a variable; given as a JSON object."""
+    # Only what answers HTTP needs these two: who handles a queue's messages asks nobody who they are.
+    platform_key: SecretStr | None = None
+    peppers: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    """Version -> hexadecimal secret, oldest first; given as `1:<hex>,2:<hex>`, or as a JSON object."""
     # Only the functions that work with bank cards need these.
     card_key: str | None = None
     """KMS key that wraps the data keys of card numbers: an alias, an id or an ARN."""
@@ -67,8 +73,8 @@ class Settings(BaseSettings):
 
     @field_validator("platform_key")
     @classmethod
-    def _long_enough(cls, value: SecretStr) -> SecretStr:
-        if len(value.get_secret_value()) < PLATFORM_KEY_MIN_LENGTH:
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < PLATFORM_KEY_MIN_LENGTH:
             raise ValueError(f"must have at least {PLATFORM_KEY_MIN_LENGTH} characters")
         return value
 
@@ -78,8 +84,7 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         peppers: dict[str, str] = {}
-        for part in value.split(","):
-            version, _, secret = part.strip().partition(":")
+        for version, secret in _pairs(value):
             if not version or version in peppers or not _is_long_hexadecimal(secret):
                 raise ValueError(f"must look like 1:<hex>,2:<hex> with >= {PEPPER_MIN_BYTES} bytes each")
             peppers[version] = secret
@@ -106,22 +111,48 @@ class Settings(BaseSettings):
 
     def pepper(self, version: str) -> bytes | None:
         """The secret of that version, or None when it has been retired."""
+        self.require_peppers()
         secret = self.peppers.get(version)
         return bytes.fromhex(secret.get_secret_value()) if secret else None
 
     def required(
-        self, name: Literal["card_key", "fingerprint_key", "acquirer_url", "bank_url", "webhook_key"]
+        self,
+        name: Literal[
+            "acquirer_url", "bank_url", "card_key", "fingerprint_key", "platform_key", "webhook_key"
+        ],
     ) -> str:
         """An optional setting that this function cannot do without. Raises ConfigurationError when unset."""
         value = getattr(self, name)
         if not value:
-            raise ConfigurationError(f"TAEL_{name.upper()} is not set, and this function needs it")
+            raise _unset(name)
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    def require_peppers(self) -> None:
+        """Raise ConfigurationError where there are none: no API key would be anybody's."""
+        if not self.peppers:
+            raise _unset("peppers")
 
     @property
     def current_pepper_version(self) -> str:
         """The version that new API keys are sealed with: the last one listed."""
+        self.require_peppers()
         return list(self.peppers)[-1]
+
+
+def _unset(name: str) -> ConfigurationError:
+    return ConfigurationError(f"TAEL_{name.upper()} is not set, and this function needs it")
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Versions and secrets, as a JSON object or as `1:<hex>,2:<hex>`."""
+    if text.lstrip().startswith("{"):
+        try:
+            pairs = json.loads(text, object_pairs_hook=list)
+        except ValueError:
+            return [("", text)]
+        return [(str(version), str(secret)) for version, secret in pairs]
+    split = (part.strip().partition(":") for part in text.split(","))
+    return [(version, secret) for version, _, secret in split]
 
 
 def _is_long_hexadecimal(text: str) -> bool:
@@ -135,9 +166,26 @@ def _is_long_hexadecimal(text: str) -> bool:
 def settings() -> Settings:
     """The settings of this process. Raises ConfigurationError naming every variable at fault."""
     try:
-        return Settings()
+        plain = Settings()
+        return Settings(**_read_secrets(plain)) if plain.secrets else plain
     except ValidationError as error:
         raise ConfigurationError("; ".join(_sentences(error))) from None
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _read_secrets(plain: Settings) -> dict[str, Any]:
+    """The values of the settings that are secrets, once per process: a cold start waits for it."""
+    from chassis import aws  # noqa: PLC0415 - it is told by settings where to connect to
+
+    values: dict[str, Any] = {}
+    for name, arn in plain.secrets.items():
+        try:
+            values[name] = aws.secret_value(arn, plain)
+        except aws.TROUBLE as error:
+            why = aws.error_code(error) or type(error).__name__
+            raise ConfigurationError(f"TAEL_SECRETS: the secret of {name} cannot be read: {why}") from None
+    return values
 
 
 def _sentences(error: ValidationError) -> list[str]:

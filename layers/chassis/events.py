@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import islice
@@ -21,6 +22,8 @@ BATCH_MESSAGES: Final = 10
 BATCH_BYTES: Final = 256 * 1024
 MAX_DELAY_SECONDS: Final = 900
 SENT_AT_ONCE: Final = 100
+REPEATED_DAYS: Final = 2
+"""How far back what was told is told again each day: a stream forgets after one."""
 
 _Entry = dict[str, Any]
 
@@ -90,6 +93,11 @@ def event_id(table: str, key: Mapping[str, str], version: int, kind: str) -> str
     return ids.derive(
         "evt", table, *(part for name in sorted(key) for part in (name, key[name])), str(version), kind
     )
+
+
+def repeated_since() -> str:
+    """The moment from which on whoever looks for what was lost tells everything once more."""
+    return clock.timestamp(clock.now() - timedelta(days=REPEATED_DAYS))
 
 
 def send(messages: Iterable[Message]) -> None:

@@ -15,6 +15,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from chassis import clock
+from chassis.config import ConfigurationError
 
 NAMESPACE = "Tael"
 
@@ -157,7 +158,11 @@ def warn(service: str, event: str, **facts: object) -> None:
 
 
 def _stack(failure: BaseException) -> list[str]:
-    """Type and places of a failure, without its message: that may quote what a caller sent."""
+    """Type and places of a failure, without its message: that may quote what a caller sent.
+
+    That of a ConfigurationError quotes nothing, and says which variable is to be mended.
+    """
     trace: TracebackType | None = failure.__traceback__
     places = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
-    return [*places, type(failure).__name__]
+    told = f": {failure}" if isinstance(failure, ConfigurationError) else ""
+    return [*places, type(failure).__name__ + told]

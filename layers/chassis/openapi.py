@@ -10,12 +10,13 @@ from pydantic_core.core_schema import WithDefaultSchema
 from chassis import errors
 from chassis.auth import Access
 from chassis.errors import Problem
+from chassis.events import EventType
+from chassis.openapi_events import References, body_of, requests_to_receivers
 from chassis.operations import KeyRule, Operation
 
 VERSION = "1"
-References = dict[tuple[type, str], Any]
-"""Model and mode -> its schema's `$ref`."""
-_SYSTEM = "system"
+SYSTEM = "system"
+"""The tag of what is about the API itself."""
 _REFERENCE = "#/components/schemas/{model}"
 _EVERYWHERE: tuple[type[Problem], ...] = (
     errors.MalformedRequest,
@@ -55,6 +56,7 @@ class Described(Protocol):
     name: str
     description: str
     operations: list[Operation]
+    events: list[EventType]
 
 
 class _WithoutNullDefaults(GenerateJsonSchema):
@@ -73,9 +75,10 @@ def document(services: Sequence[Described]) -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for service in services:
         for operation in service.operations:
-            tag = _SYSTEM if operation.access is Access.PUBLIC else service.name
+            tag = SYSTEM if operation.access is Access.PUBLIC else service.name
             described = _operation(operation, tag, references)
             paths.setdefault(operation.path, {}).setdefault(operation.method.lower(), described)
+    told = ((service.name, event) for service in services for event in service.events)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -86,9 +89,10 @@ def document(services: Sequence[Described]) -> dict[str, Any]:
         "servers": [{"url": "/"}],
         "tags": [
             *({"name": service.name, "description": service.description} for service in services),
-            {"name": _SYSTEM, "description": "About this API itself."},
+            {"name": SYSTEM, "description": "About this API itself."},
         ],
         "paths": paths,
+        "webhooks": requests_to_receivers(told, references),
         "components": {
             "schemas": definitions,
             "securitySchemes": {
@@ -109,6 +113,8 @@ def _schemas(services: Iterable[Described]) -> tuple[References, dict[str, Any]]
             modes[operation.returns, "serialization"] = None
             if operation.body_model:
                 modes[operation.body_model, "validation"] = None
+        for event in service.events:
+            modes[body_of(event), "serialization"] = None
     references, definitions = models_json_schema(
         list(modes), ref_template=_REFERENCE, schema_generator=_WithoutNullDefaults
     )

@@ -73,6 +73,13 @@ class Change:
     shard: str | None = None
     """The shard that it was read from, in which sequence numbers only grow; told where that was asked for."""
 
+    @property
+    def entered(self) -> Item | None:
+        """The item as it is now, where it is new or its `status` has become another one."""
+        if self.new is None or self.old is None or self.old.get("status") != self.new.get("status"):
+            return self.new
+        return None
+
 
 class FailedAt(Exception):
     """The change that could not be handled; what came before it could, and `messages` tell of that."""

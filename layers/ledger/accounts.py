@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from chassis import ids, store
+from chassis import clock, ids, store
 from chassis.attributes import Item
 from chassis.errors import Conflict, NotFound, ValidationFailed
 from chassis.writes import ABSENT, Condition, Key, Write, equals, one_of, put, update
@@ -17,6 +17,7 @@ from ledger.reasons import GUARDED, Kind
 TABLE = "ledger"
 Status = Literal["active", "frozen", "closed"]
 _BALANCE = "ACCOUNT"
+_STATUS_AT = "status_at"
 _CURRENCY = "(?P<currency>[A-Z]{3})"
 _NAMES = {
     Kind.WALLET: re.compile(f"(?P<subject>wal_{ids.ID_PATTERN})"),
@@ -154,6 +155,17 @@ class Balance(BaseModel):
     held: int
 
 
+def of_item(item: Item) -> Account | None:
+    """The guarded account whose balance an item of the ledger is, or None for a journal entry."""
+    return parse(str(item["pk"])) if item["sk"] == _BALANCE else None
+
+
+def status_since(item: Item) -> str | None:
+    """When a balance item got its status; None where it has been active from the start."""
+    since: str | None = item.get(_STATUS_AT)
+    return since
+
+
 def read(account: Account) -> Balance | None:
     """The balance of a guarded account as of now."""
     item = store.get(TABLE, account.key)
@@ -219,5 +231,5 @@ def _change_status(
         *mine,
         *conditions,
         refused=refused,
-        assign={"status": after},
+        assign={"status": after, _STATUS_AT: clock.timestamp(clock.now())},
     )

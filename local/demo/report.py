@@ -13,6 +13,7 @@ from local.bank.accounts import PAYING
 from local.demo.books import PARCEL_LINES
 from local.demo.claims import Check, pounds
 from local.demo.ending import Ending
+from local.demo.hearing import Heard
 from local.demo.outcome import Outcome
 from local.demo.payout import RETURNING
 from local.demo.plan import RETURNING_PERCENT, Plan
@@ -178,7 +179,18 @@ def tell_files(console: Console, settled: Settled, folder: Path) -> None:
     )
 
 
-def tell_omissions(console: Console, stage: Stage, *, is_settled: bool) -> None:
+def tell_webhooks(console: Console, heard: Heard) -> None:
+    """What the shop was told of all that."""
+    types = ", ".join(f"{count} {name}" for name, count in heard.types.most_common())
+    verified = "not all of them verified" if heard.faults else "every delivery verified by its signature"
+    console.print(
+        f"{len(heard.events):,} events arrived at the shop's webhook endpoint, {heard.repeated} of them more "
+        f"than once, {verified}: {types}.",
+        highlight=False,
+    )
+
+
+def tell_omissions(console: Console, stage: Stage, *, is_settled: bool, is_heard: bool) -> None:
     """What this telling left out, because of the system that it was told on."""
     strangers = {"TAEL_ACQUIRER_URL": ("acquirer", stage.acquirer_url)}
     if is_settled:
@@ -187,6 +199,10 @@ def tell_omissions(console: Console, stage: Stage, *, is_settled: bool) -> None:
         console.print(
             "Not shown: settlements and payouts, for which days must pass. That can be had at once where "
             "`tael up` runs on the embedded engine, whose clock can be moved."
+        )
+    if not is_heard:
+        console.print(
+            "Not shown: webhooks, which this system does not send to this machine. What `tael up` runs does."
         )
     for variable, (name, url) in strangers.items():
         if not url:

@@ -10,9 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 from local.api import Api
-from local.demo import nights, report
+from local.demo import hearing, nights, report
 from local.demo.checks import Audit
 from local.demo.ending import Ending
+from local.demo.hearing import Ear, Heard
 from local.demo.nights import Nights
 from local.demo.outcome import Outcome
 from local.demo.plan import Day, Plan, make_plan
@@ -91,16 +92,22 @@ def tell(console: Console, stage: Stage, *, csv: Path | None = None, data: Path 
         statement = Statement.begun(acquirer) if acquirer else None
         opened = open_shop(platform)
         shop = stack.enter_context(Api(stage.url, opened.key))
+        ear = stack.enter_context(hearing.listening(shop))
         falling = Nights(platform, shop) if nights.can_fall(platform) else None
         report.tell_beginning(console, plan, is_settled=falling is not None)
         played = _play(console, plan, platform, shop, falling)
         repeated = replay(plan, played, shop)
         ending = Ending.read(shop)
         outcome = _settle(console, falling, opened, bank) if falling else None
+        heard = _hear_all(console, ear, ending, outcome) if ear else None
         audit = Audit(plan, played, opened.id, shop, platform, data, statement, outcome)
         _report(console, plan, ending, outcome, csv)
-        failed = report.tell_checks(console, [repeated, *audit.checks(ending)])
-    report.tell_omissions(console, stage, is_settled=outcome is not None)
+        if heard:
+            report.tell_webhooks(console, heard)
+        checks = [repeated, *audit.checks(ending), *(heard.checks() if heard else ())]
+        console.print()
+        failed = report.tell_checks(console, checks)
+    report.tell_omissions(console, stage, is_settled=outcome is not None, is_heard=heard is not None)
     if failed:
         raise LocalError(f"It does not add up: {'; '.join(check.claim for check in failed)}.")
     console.print("Every penny is accounted for.", style="bold green")
@@ -128,6 +135,13 @@ def _settle(console: Console, falling: Nights, opened: Shop, bank: Api | None) -
     return outcome
 
 
+def _hear_all(console: Console, ear: Ear, ending: Ending, outcome: Outcome | None) -> Heard:
+    began = time.monotonic()
+    heard = ear.after(ending, outcome)
+    console.print(f"The last webhook had arrived {time.monotonic() - began:.1f} s later.")
+    return heard
+
+
 def _report(console: Console, plan: Plan, ending: Ending, outcome: Outcome | None, csv: Path | None) -> None:
     report.tell_examples(console, plan, ending)
     tell_table(console, plan, ending)
@@ -137,4 +151,3 @@ def _report(console: Console, plan: Plan, ending: Ending, outcome: Outcome | Non
         if csv:
             outcome.settled.write(csv)
             report.tell_files(console, outcome.settled, csv)
-    console.print()

@@ -1,6 +1,6 @@
 """Makes bad requests out of the schemas that the operations themselves declare, so that none is forgotten."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,8 @@ def _all_valid(schema: Schema, definitions: Schema, given: Any = None) -> Iterat
                 yield from _all_valid(option, definitions)
         case {"properties": properties}:
             yield from _all_valid_objects(properties, schema, definitions)
+        case {"type": "array", "items": item}:
+            yield [_valid(item, definitions)]
         case {"examples": [example, *_]} | {"const": example} | {"enum": [example, *_]}:
             yield example
         case {"patternProperties": _}:
@@ -98,20 +100,38 @@ def _bad(schema: Schema, definitions: Schema, pointer: str) -> Iterator[Bad]:
     for value in _of_other_types(kind, nullable=schema.get("nullable", False)):
         yield Bad(value, pointer)
     match kind:
-        case "integer":
-            # For an amount these are zero, negative ones, and 10^12 + 1.
-            for value in (schema["minimum"] - 1, -1, -(10**30), schema["maximum"] + 1, 10**30):
-                yield Bad(value, pointer)
-        case "string":
-            yield from (Bad(value, pointer) for value in _bad_texts(schema))
+        case "array":
+            yield from _bad_arrays(schema, definitions, pointer)
         case "object" if "properties" in schema:
             yield from _bad_objects(schema, definitions, pointer)
-        case "object":
-            yield from (Bad(value, pointer) for value in _bad_maps(schema, definitions))
+        case _:
+            yield from (Bad(value, pointer) for value in _out_of_range(kind, schema, definitions))
+
+
+def _out_of_range(kind: str, schema: Schema, definitions: Schema) -> Iterable[Any]:
+    match kind:
+        case "integer":
+            # For an amount these are zero, negative ones, and 10^12 + 1.
+            return (schema["minimum"] - 1, -1, -(10**30), schema["maximum"] + 1, 10**30)
+        case "string":
+            return _bad_texts(schema)
+        case _:
+            return _bad_maps(schema, definitions)
+
+
+def _bad_arrays(schema: Schema, definitions: Schema, pointer: str) -> Iterator[Bad]:
+    """Nothing in it, too much, and one thing in it that is wrong."""
+    items = schema["items"]
+    for value in ([], [_valid(items, definitions)] * (schema["maxItems"] + 1)):
+        yield Bad(value, pointer)
+    for bad in _bad(items, definitions, f"{pointer}/0"):
+        yield Bad([bad.body], bad.pointer)
 
 
 def _of_other_types(kind: str, *, nullable: bool) -> Iterator[Any]:
-    yield from [True, 1.5, 1.0, [], ["GBP"]]
+    yield from [True, 1.5, 1.0]
+    if kind != "array":
+        yield from [[], ["GBP"]]
     if kind != "string":
         yield from ["", "1"]
     if kind != "integer":
@@ -172,5 +192,9 @@ def with_text_in_the_place_of_texts(body: Any, text: str) -> Iterator[Any]:
             yield {**{other: body[other] for other in body if other != name}, text: body[name]}
             for value in with_text_in_the_place_of_texts(body[name], text):
                 yield {**body, name: value}
+    elif isinstance(body, list):
+        for position, item in enumerate(body):
+            for value in with_text_in_the_place_of_texts(item, text):
+                yield [*body[:position], value, *body[position + 1 :]]
     elif isinstance(body, str):
         yield text

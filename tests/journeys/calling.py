@@ -52,7 +52,9 @@ class Caller:
         self.values = {
             "account": f"wallet:{wallet}",
             "card_id": "card_" + "a" * 24,
+            "endpoint_id": "we_" + "a" * 24,
             "entry_id": "ent_WzFd",
+            "event_id": "evt_" + "a" * 24,
             "key_id": "key_" + "a" * 32,
             "merchant_id": shop.id,
             "order_id": "1",

@@ -10,10 +10,11 @@ import httpx
 import pytest
 
 from ledger import journal
-from local.system import System, running
+from local.system import System
 from tests.conftest import Shop, _reconnect, connect, onboard
 from tests.journeys.reconciling import reconcile
 from tests.journeys.till import HASTE, Till
+from tests.lending import lent
 
 
 @pytest.fixture
@@ -32,14 +33,14 @@ def money_is_neither_made_nor_lost(platform: httpx.Client, engine: System) -> It
 @pytest.fixture(scope="session")
 def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A second system, which loses patience with its acquirer early: what was lost is found out soon."""
-    with running(tmp_path_factory.mktemp("hasty") / "state", settings=HASTE) as started:
+    with lent("hasty", tmp_path_factory.mktemp("hasty") / "state", settings=HASTE) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """A third one, whose clock is moved: nobody else relies on it."""
-    with running(tmp_path_factory.mktemp("moved") / "state") as started:
+    with lent("moved", tmp_path_factory.mktemp("moved") / "state") as started:
         yield started
 
 

@@ -39,7 +39,8 @@ def statement(system: System) -> dict[str, Line]:
 def waiting() -> list[str]:
     """The orders and top-ups that wait for the acquirer."""
     orders = [payment.order_id for payment in stored_payments() if payment.pending]
-    return orders + [topup.id for topup in topup_table.waiting()]
+    topups = (topup for topup in topup_table.everything() if topup.status == "processing")
+    return orders + [topup.id for topup in topups]
 
 
 def await_settled(seconds: float = 30) -> None:

@@ -17,7 +17,7 @@ from tests.journeys.calling import OPERATIONS, assert_documented, bodies_for, bo
 from tests.journeys.till import await_until
 from tests.payee import Payee
 
-OBJECTS = {"wallet", "from_wallet", "to_wallet", "card", "bank_account"}
+OBJECTS = {"wallet", "from_wallet", "to_wallet", "card", "bank_account", "endpoint"}
 """Members of bodies that name an object."""
 
 
@@ -40,15 +40,22 @@ def keep_card(shop: Shop) -> str:
     return str(kept.json()["id"])
 
 
-def settlement_of(shop: Shop) -> str:
-    """The settlement that has counted what the shop has captured."""
+def first_of(shop: Shop, listing: str) -> str:
+    """The id of the last thing that was listed there, once there is one."""
 
-    def settlements() -> list[dict[str, Any]]:
-        listed: list[dict[str, Any]] = shop.http.get("/v1/settlements").json()["data"]
+    def found() -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = shop.http.get(listing).json()["data"]
         return listed
 
-    await_until(lambda: settlements() != [])
-    return str(settlements()[0]["id"])
+    await_until(lambda: found() != [])
+    return str(found()[0]["id"])
+
+
+def endpoint_of(shop: Shop) -> str:
+    body = body_for(OPERATIONS["POST /v1/webhook-endpoints"])
+    made = shop.http.post("/v1/webhook-endpoints", json=body, headers=new_key())
+    assert made.status_code == 201, made.text
+    return str(made.json()["id"])
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +76,15 @@ def tenants(engine: System, platform: httpx.Client) -> Iterator[Tenants]:
         theirs = {
             "account": f"wallet:{wallet}",
             "card_id": card,
+            "endpoint_id": endpoint_of(owner),
             "entry_id": entry,
+            "event_id": first_of(owner, "/v1/events"),
             "key_id": key["id"],
             "merchant_id": owner.id,
             "order_id": "1",
             "payout_id": payee.pay_out(1, "account_closed").json()["id"],
             "refund_id": owner.refund("2", 1).json()["id"],
-            "settlement_id": settlement_of(owner),
+            "settlement_id": first_of(owner, "/v1/settlements"),
             "topup_id": topup["id"],
             "transfer_id": transfer["id"],
             "wallet_id": wallet,
@@ -84,7 +93,8 @@ def tenants(engine: System, platform: httpx.Client) -> Iterator[Tenants]:
             "bank_account": payee.account(),
         }
         own = {name: stranger.wallet(1000) for name in ("wallet", "from_wallet", "to_wallet")}
-        own |= {"card": keep_card(stranger), "bank_account": own_account}
+        theirs["endpoint"] = theirs["endpoint_id"]
+        own |= {"card": keep_card(stranger), "bank_account": own_account, "endpoint": endpoint_of(stranger)}
         asked = Tenants(owner, stranger, theirs, own)
         before = everything()
         yield asked

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from local.system import System, running
+from local.system import System
 from tests.conftest import connect
+from tests.lending import lent
 
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """The whole system, serving HTTP, for the tests of the layers alone."""
-    with running(tmp_path_factory.mktemp("layers") / "state") as started:
+    with lent("layers", tmp_path_factory.mktemp("layers") / "state") as started:
         yield started
 
 

@@ -62,6 +62,8 @@ class Bank:
 
     def act(self, path: list[str], body: Body) -> tuple[int, Body]:
         match path:
+            case ["webhook-endpoints"]:
+                return 422, {}  # it cannot reach a receiver on this machine
             case ["payments", order_id]:
                 return self.pay(order_id, body)
             case ["payments", order_id, verb]:
@@ -203,9 +205,8 @@ class Bank:
         self.settlements.count("refund", payment["order_id"], amount)
         if self.fault != "hides refunds":
             self.refunds[payment["order_id"]].insert(0, {"amount": amount})
-        refunded = (
-            payment["captured"] + 1 if self.fault == "refunds too much" else amount + payment["refunded"]
-        )
+        too_much = self.fault == "refunds too much"
+        refunded = payment["captured"] + 1 if too_much else amount + payment["refunded"]
         status = "refunded" if refunded == payment["captured"] else "partially_refunded"
         return self.put(payment, status=status, refunded=refunded)
 
@@ -254,6 +255,7 @@ class Bank:
             "payments": list(self.payments.values()),
             "wallets": list(self.wallets.values()),
             "topups": self.topups,
+            "webhook-endpoints": [],
             "statement": self.charges.statement(),
         }
         return lists[path[-1]]

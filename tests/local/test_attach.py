@@ -66,6 +66,29 @@ def test_without_either_it_says_what_to_name(tmp_path: Path, environment: pytest
         attach.platform(tmp_path)
 
 
+def test_the_sandbox_of_a_folder_acts_for_its_own_system_only(
+    folder: Path, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("TAEL_PLATFORM_KEY", KEY)
+    assert acting(folder, None) == (None, None)
+    kept = secrets.load_or_generate(folder / "secrets.json")
+    secrets.save(folder / "secrets.json", kept.with_sandbox("mer_sandbox", "sk_sandbox"))
+    assert acting(folder, None) == acting(folder, "mer_sandbox") == ("mer_sandbox", "sk_sandbox")
+    assert acting(folder, "mer_other") == ("mer_other", None)
+    environment.setenv("TAEL_URL", f"{STATE_URL}/")
+    assert acting(folder, None) == ("mer_sandbox", "sk_sandbox")
+    environment.setenv("TAEL_URL", "http://127.0.0.1:1")
+    assert acting(folder, None) == (None, None)
+
+
+def acting(folder: Path, merchant: str | None) -> tuple[str | None, str | None]:
+    """In whose name a command calls, and the key that is known of it."""
+    caller = attach.in_the_name_of(folder, merchant)
+    with caller.api as api:
+        assert api._client.headers.get("Tael-Merchant") == caller.merchant
+    return caller.merchant, caller.sandbox_key
+
+
 def test_a_damaged_folder_is_told(folder: Path) -> None:
     (folder / "running.json").write_text("{")
     with pytest.raises(LocalError, match="cannot be read: start that system again"):

@@ -115,7 +115,9 @@ def test_two_days_of_the_story_add_up_on_a_real_system(
     with running(tmp_path / "state", settings=IMPATIENT) as system:
         stage = Stage(system.url, system.platform_key, system.acquirer_url, system.bank_url)
         story.tell(console, stage, data=excerpt)
-    assert "Every penny is accounted for." in printed(console)
+    text = printed(console)
+    assert "events arrived at the shop's webhook endpoint" in text
+    assert "Every penny is accounted for." in text
 
 
 def test_every_creation_is_repeatable(
@@ -210,6 +212,7 @@ def test_what_a_running_system_does_not_allow_is_left_out_and_said(
     text = printed(console)
     assert text.count("✓") == CHECKS - OF_NIGHTS + len(("pending",)) - len(("sums", "owners"))
     assert "Not shown: settlements and payouts" in text
+    assert "Not shown: webhooks" in text
     assert not excerpt.with_name("settlements").exists()
     assert "Not checked: the acquirer's own statement." in text
     assert "Not shown: a lost answer" in text

@@ -51,6 +51,22 @@ def test_a_table_gets_its_stream_also_later(exists: bool) -> None:
     assert attributes(stream.failures)
 
 
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_table_has_its_items_removed_also_later(monkeypatch: pytest.MonkeyPatch, exists: bool) -> None:
+    table = Table(unique("probe"), writer="a.test")
+    if exists:
+        provision(tables=(table,), queues=(), streams=())
+    dynamodb = aws.administrator("dynamodb")
+    told: list[object] = []
+    dynamodb.meta.events.register("before-call.dynamodb.UpdateTimeToLive", lambda **asked: told.append(asked))
+    monkeypatch.setattr(aws, "administrator", lambda service: dynamodb)
+    for _ in range(3):
+        provision(tables=(replace(table, expires=True),), queues=(), streams=())
+        found = dynamodb.describe_time_to_live(TableName=table_name(table.name))["TimeToLiveDescription"]
+        assert found == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
+    assert len(told) == 1, "what is on already cannot be turned on in the cloud"
+
+
 def test_declarations_fit_each_other() -> None:
     windows = {source.queue: source.window_seconds for service in SERVICES for source in service.queues}
     for queue in QUEUES:

@@ -1,5 +1,6 @@
 """A running system from the inside: its environment, its tables and what happens when a part of it ends."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -7,14 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from infra.declaration import TABLES
 from local import sandbox, secrets, state
+from local.announce import announce
 from local.errors import LocalError
 from local.ports import answers
 from local.process import Child
 from local.system import System, running
+from tests.conftest import connect
 
+OPERATOR_KEY = "op_" + "k" * 40
 AT_ONCE_SECONDS = 5.0
 PATIENCE_SECONDS = 20.0
 LIST_TABLES = """
@@ -49,6 +54,7 @@ def test_a_system_lives_and_dies_as_a_whole(tmp_path: Path, monkeypatch: pytest.
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "example.com")
+    monkeypatch.setenv("TAEL_PLATFORM_KEY", OPERATOR_KEY)
     seen: list[System] = []
     with pytest.raises(LocalError, match=r"The HTTP server was ended by SIGKILL.*http\.log"):
         live_until_the_server_dies(tmp_path, seen)
@@ -59,6 +65,7 @@ def test_a_system_lives_and_dies_as_a_whole(tmp_path: Path, monkeypatch: pytest.
     assert not answers(system.engine_url, "/_ministack/health")
     with state.opened(tmp_path):
         pass
+    assert not any(OPERATOR_KEY in path.read_text() for path in system.state.logs.iterdir())
 
 
 def live_until_the_server_dies(folder: Path, seen: list[System]) -> None:
@@ -71,6 +78,7 @@ def live_until_the_server_dies(folder: Path, seen: list[System]) -> None:
         listed = python("-c", LIST_TABLES, environment=system.environment).stdout
         assert set(listed.split()) == {f"tael-local-{table.name}" for table in TABLES}
 
+        the_operator_key_of_the_environment_is_used_and_never_printed(system)
         lost_sandbox_keys_are_replaced(system)
         the_scheduler_stops_at_once(system)
         another_shape_of_a_table_is_not_overwritten(system)
@@ -84,6 +92,16 @@ def live_until_the_server_dies(folder: Path, seen: list[System]) -> None:
 
 def child_of(system: System, name: str) -> Child:
     return next(child for child in system.children if child.name == name)
+
+
+def the_operator_key_of_the_environment_is_used_and_never_printed(system: System) -> None:
+    assert system.secrets.platform_key != OPERATOR_KEY
+    with connect(system, OPERATOR_KEY) as operator:
+        assert operator.get("/v1/merchants").status_code == 200
+    said = io.StringIO()
+    announce(Console(file=said), system, None)
+    assert "the one in TAEL_PLATFORM_KEY" in said.getvalue()
+    assert OPERATOR_KEY not in said.getvalue()
 
 
 def the_scheduler_stops_at_once(system: System) -> None:

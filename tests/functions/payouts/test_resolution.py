@@ -7,8 +7,7 @@ import pytest
 from chassis import observe
 from chassis.auth import BankAccount
 from chassis.events import Message
-from chassis.sources import Change as TableChange
-from functions.payouts import app, gateway, model, resolution, table
+from functions.payouts import app, gateway, model, publication, resolution, table
 from functions.payouts.records import Accepted, Change, Question, Refused, StoredPayout
 from functions.payouts.resolution import Overdue, StillUnknown
 from functions.payouts.shapes import FailureCode, Payout, Status
@@ -167,39 +166,17 @@ def test_a_question_about_nothing_is_done_with(bank: InnerBank) -> None:
     assert bank.asked == []
 
 
-def image(payout: StoredPayout) -> dict[str, Any]:
-    return {"pk": payout.id, **payout.model_dump(mode="json")}
-
-
-def test_whoever_begins_to_wait_is_reminded_of(silenced: Payout, bank: InnerBank) -> None:
-    waiting, later = image(now(silenced)), {**image(now(silenced)), "status": "in_transit"}
-    changes = [
-        TableChange("1", {}, None, waiting),
-        TableChange("2", {}, waiting, later),
-        TableChange("3", {}, None, {**waiting, "status": "failed"}),
-        TableChange("4", {}, None, {"pk": "bookmark", "line": 7, "version": 1}),
-    ]
-    (message,) = resolution.reminders(changes)
-    assert (message.queue, message.body) == (resolution.QUEUE, Question(payout_id=silenced.id))
-
-
-def test_all_that_wait_are_reminded_of_daily(silenced: Payout, bank: InnerBank, sent: list[Message]) -> None:
-    resolution.reconcile()  # leaves a bookmark, or none: no payout either way
-    assert resolution.remind_all() >= 1
-    assert Question(payout_id=silenced.id) in [message.body for message in sent]
-
-
 def test_one_that_stays_in_transit_ends_with_people(
     payee: Payee, bank: InnerBank, sent: list[Message], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payout = begin(payee)
     question = Question(payout_id=payout.id)
     days_later(monkeypatch, 6.9)
-    resolution.remind_all()
+    publication.repeat()
     assert question not in [message.body for message in sent]
     resolution.resolve(question)
     days_later(monkeypatch, 7.1)
-    resolution.remind_all()
+    publication.repeat()
     assert question in [message.body for message in sent]
     with pytest.raises(Overdue, match=payout.id):
         resolution.resolve(question)
@@ -207,7 +184,7 @@ def test_one_that_stays_in_transit_ends_with_people(
     # By then the bank has told.
     resolution.follow(Change(line=1, attempt=now(payout).attempt_id, status="paid"))
     sent.clear()
-    resolution.remind_all()
+    publication.repeat()
     assert question not in [message.body for message in sent]
     resolution.resolve(question)
 

@@ -16,7 +16,7 @@ from chassis.auth import FeePlan, Merchant, Principal
 from chassis.errors import NotFound, Unavailable, ValidationFailed
 from chassis.paging import PageQuery
 from chassis.writes import Write
-from functions.settlement import actions, table
+from functions.settlement import actions, records, table
 from functions.settlement.actions import TooLarge
 from functions.settlement.records import Line, StoredSettlement
 from functions.settlement.shapes import CurrencyPosition, SettlementQuery
@@ -147,14 +147,14 @@ POISON = [
 
 
 def test_what_no_rule_foresees_fails_alone_too(merchant: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    packed = table._packed
+    packed = records.packed
 
     def choking(line: Line) -> list[str | int]:
         if line.order_id == "bad":
             raise ArithmeticError
         return packed(line)
 
-    monkeypatch.setattr(table, "_packed", choking)
+    monkeypatch.setattr(table, "packed", choking)
     names = ["1", "2", "bad", "3"]
     assert deliver(*(captured(merchant, name) for name in names)) == [2]
     assert found(merchant).payments == 3

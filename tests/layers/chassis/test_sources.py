@@ -252,3 +252,20 @@ def test_a_schedule_of_no_rate_runs_when_it_is_asked(service: Service) -> None:
 
     assert service.schedules[0].every_minutes is None
     assert mend({}, None) == {"done": 3}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "entered"),
+    [
+        (None, {"status": "open"}, True),
+        (None, {"other": 1}, True),
+        ({"status": "open"}, {"status": "closed"}, True),
+        ({"status": "open"}, {"status": "open", "other": 1}, False),
+        ({"other": 1}, {"other": 2}, False),
+    ],
+)
+def test_a_change_tells_whether_a_status_was_entered(
+    old: dict[str, Any] | None, new: dict[str, Any], *, entered: bool
+) -> None:
+    assert Change("1", {}, old, new).entered == (new if entered else None)
+    assert Change("1", {}, new, None).entered is None

@@ -128,3 +128,19 @@ def test_a_scan_sees_every_item_whatever_the_pages(monkeypatch: pytest.MonkeyPat
     assert client.pages >= 3
     assert len(scanned) == len(set(scanned))
     assert {key["pk"] for key in keys} <= set(scanned)
+
+
+def test_a_scan_of_an_index_sees_the_keys_of_what_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, unlisted = [new_key() for _ in range(45)], new_key()
+    places = [{"list_pk": "test_store", "list_sk": key["pk"]} for key in listed]
+    store.commit(
+        *(create(key, **place, text="any") for key, place in zip(listed, places, strict=True)),
+        create(unlisted),
+    )
+    client = Paged(aws.client("dynamodb"))
+    monkeypatch.setattr(aws, "client", lambda _: client)
+    scanned = list(store.scan(TABLE, index="list"))
+    assert client.pages >= 2
+    for key, place in zip(listed, places, strict=True):
+        assert scanned.count({**key, **place}) == 1
+    assert unlisted["pk"] not in {item["pk"] for item in scanned}

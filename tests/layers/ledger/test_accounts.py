@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chassis import ids, store
+from chassis import clock, ids, store
+from chassis.attributes import Item
 from chassis.errors import Conflict
 from chassis.writes import Write, update
 from ledger import accounts
@@ -99,6 +100,26 @@ def test_an_opened_account_is_empty_active_and_its_holders(account: Account) -> 
         currency="GBP", status="active", holder=HOLDER, available=0, held=0
     )
     assert accounts.read(NOBODYS) is None
+
+
+def item_of(account: Account) -> Item:
+    item = store.get(accounts.TABLE, account.key)
+    assert item is not None
+    return item
+
+
+def test_a_balance_item_is_told_from_an_entry_and_says_since_when_its_status_is(account: Account) -> None:
+    assert accounts.of_item(item_of(account)) == account
+    assert accounts.of_item({"pk": str(account), "sk": "ENTRY#2026"}) is None
+    assert accounts.status_since(item_of(account)) is None
+    before = clock.timestamp(clock.now())
+    store.commit(accounts.freeze(account, HOLDER))
+    frozen_at = accounts.status_since(item_of(account))
+    assert frozen_at is not None
+    assert before <= frozen_at <= clock.timestamp(clock.now())
+    # Money that moves leaves it as it is.
+    plant(account, available=7)
+    assert accounts.status_since(item_of(account)) == frozen_at
 
 
 def test_an_account_is_opened_once(account: Account) -> None:
