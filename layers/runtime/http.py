@@ -2,7 +2,7 @@
 
     python -m runtime.http functions.payments.app functions.wallets.app --port 8080 --workers 2
 
-serves those services on one port, each request in a thread of its own.
+serves those services on one port, each request in a thread of its own; without any, the pages about all.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from chassis.observe import Meter, RequestRecord
 from chassis.operations import Operation
 from chassis.proxy import Event
 from chassis.service import Service
-from runtime.pages import pages
+from runtime.pages import built_pages, pages
 
 THREADS = 32
 """Requests at once in one worker; each mostly waits for the storage."""
@@ -98,7 +98,7 @@ class Gateway:
     def __init__(self, services: Sequence[Service]) -> None:
         self._router = Router(services)
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="invoke")
-        self._pages = pages(services)
+        self._pages = pages(services) if services else built_pages()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request (ASGI 3, HTTP only)."""
@@ -202,13 +202,16 @@ def application() -> Gateway:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM, then finish what is under way. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime.http", description=__doc__.splitlines()[0])
-    parser.add_argument("services", nargs="+", metavar="MODULE", help="such as functions.payments.app")
+    parser.add_argument("services", nargs="*", metavar="MODULE", help="such as functions.payments.app")
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to bind (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        settings()
+        chosen = settings()
+        if options.services:
+            chosen.required("platform_key")
+            chosen.require_peppers()
         for module in options.services:
             importlib.import_module(module)
     except (ConfigurationError, ModuleNotFoundError) as error:

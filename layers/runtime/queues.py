@@ -1,6 +1,7 @@
 """Owns queues outside Lambda: what an SQS event source mapping does, for every queue that a service consumes.
 
     python -m runtime.queues functions.payments.app
+    python -m runtime.queues functions.webhooks.app --only deliver
 
 gathers batches, hands them to the handlers, deletes what succeeded, and leaves the rest to the queue, which
 delivers it again after the visibility timeout, and after so many receives moves it to its dead-letter queue.
@@ -177,7 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def staff(crew: Crew, services: Sequence[Service]) -> None:
-        for source in (source for service in services for source in service.queues):
+        declared = [(service, source) for service in services for source in service.queues]
+        for _, source in workers.chosen(declared, options.only):
             for _ in range(min(options.concurrency, source.concurrency or options.concurrency)):
                 crew.start(source.queue, Poller(source, crew, options.wait_seconds).run)
 

@@ -61,7 +61,7 @@ class Ticker:
         self.stopping = False
 
     def stop(self, *_: object) -> None:
-        """Leave now, or after the tick under way: a signal handler, so it takes no lock."""
+        """Leave now, or after the schedule under way: a signal handler, so it takes no lock."""
         self.stopping = True
         if not self._ticking:
             sys.exit(0)
@@ -70,6 +70,8 @@ class Ticker:
         """Run what is due by the clock, each once however far that has been moved."""
         self._ticking = True
         for waiting in self._waiting:
+            if self.stopping:
+                break
             now = clock.now()
             if waiting.is_over(now):
                 waiting.since, waiting.wait = now, waiting.every
@@ -109,7 +111,7 @@ def run_once(service: Service, name: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Tick until SIGTERM, and finish the tick under way. Returns the exit code."""
+    """Tick until SIGTERM, and finish the schedule under way. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m runtime.schedules", description=__doc__.splitlines()[0])
     parser.add_argument("services", nargs="+", metavar="MODULE", help="such as functions.payments.app")
     parser.add_argument("--once", metavar="SCHEDULE", help="run this one now and leave, such as expire")

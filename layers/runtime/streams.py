@@ -1,6 +1,7 @@
 """Owns streams outside Lambda: what a DynamoDB stream event source mapping does, for every table's consumer.
 
     python -m runtime.streams functions.payments.app
+    python -m runtime.streams functions.wallets.app --only publish_status
 
 reads each shard from its checkpoint on, parents before children, and hands the changes to the handlers. One
 replica per stream is enough and meant; where two overlap, changes are told twice, which consumers expect.
@@ -93,10 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     drain = options.drain_seconds is not None
 
     def staff(crew: Crew, services: Sequence[Service]) -> None:
-        for service in services:
-            for source in service.streams:
-                reader = StreamReader(service.name, source, crew, drain=drain)
-                crew.start(source.name, reader.run)
+        declared = [(service, source) for service in services for source in service.streams]
+        for service, source in workers.chosen(declared, options.only):
+            reader = StreamReader(service.name, source, crew, drain=drain)
+            crew.start(source.name, reader.run)
 
     return workers.run(options.services, staff, options.drain_seconds if drain else workers.PATIENCE_SECONDS)
 

@@ -7,15 +7,21 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from chassis import clock, observe
 from chassis.config import ConfigurationError, settings
 from chassis.service import Service
+from chassis.sources import QueueSource, StreamSource
 
 PATIENCE_SECONDS = 30.0
 """How long the work under way may take to its end; less than what Kubernetes and `tael` wait."""
 _STOP = (signal.SIGTERM, signal.SIGINT)
+Source = TypeVar("Source", QueueSource, StreamSource)
+
+
+class NoSuchSource(Exception):
+    """The message says what there is."""
 
 
 class Crew:
@@ -65,7 +71,17 @@ def parser(module: str, sentence: str) -> argparse.ArgumentParser:
     """The arguments that every worker takes."""
     arguments = argparse.ArgumentParser(prog=f"python -m runtime.{module}", description=sentence)
     arguments.add_argument("services", nargs="+", metavar="MODULE", help="such as functions.payments.app")
+    arguments.add_argument("--only", metavar="HANDLER", help="of their handlers the one of this name")
     return arguments
+
+
+def chosen(sources: Sequence[tuple[Service, Source]], only: str | None) -> Sequence[tuple[Service, Source]]:
+    """The sources that a worker was asked for. Raises NoSuchSource."""
+    found = [(service, source) for service, source in sources if only in (None, source.name)]
+    if only is not None and not found:
+        names = ", ".join(source.name for _, source in sources) or "none"
+        raise NoSuchSource(f"there is no handler {only} here; there are: {names}")
+    return found
 
 
 def run(
@@ -81,7 +97,11 @@ def run(
         return 2
     crew = Crew()
     stopped = _stop_pipe()
-    staff(crew, [importlib.import_module(module).service for module in modules])
+    try:
+        staff(crew, [importlib.import_module(module).service for module in modules])
+    except NoSuchSource as error:
+        sys.stderr.write(f"the worker cannot start: {error}\n")
+        return 2
     os.read(stopped, 1)
     if crew.stop(patience_seconds):
         return 0

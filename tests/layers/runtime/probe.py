@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from chassis.auth import Access
 from chassis.service import Service
 from chassis.sources import Change
 
@@ -42,3 +43,10 @@ def follow(changes: Sequence[Change]) -> None:
     for change in changes:
         assert change.new is not None
         note(f"{change.key['pk']} {change.new['count']}")
+
+
+@service.operation("GET /v1/notes/{text}", access=Access.PUBLIC)
+def take(text: str) -> Note:
+    """Note the text, and answer with it."""
+    note(text)
+    return Note(text=text)

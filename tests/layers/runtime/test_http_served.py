@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from local.ports import answers, free_port
 from local.process import Logs
 from local.system import System
 from runtime import http
+from tests.layers.runtime.workshop import Worker, await_until, lines
 
 Exchange = Callable[[bytes], bytes]
 
@@ -93,7 +95,10 @@ def test_a_bad_environment_ends_it_with_one_sentence(
     finally:
         settings.cache_clear()
     said = capsys.readouterr()
-    assert (said.out, said.err) == ("", f"runtime.http cannot start: {missing}: Field required\n")
+    assert (said.out, said.err) == (
+        "",
+        f"runtime.http cannot start: {missing} is not set, and this function needs it\n",
+    )
 
 
 def test_two_workers_serve_until_they_are_asked_to_stop(engine: System, tmp_path: Path) -> None:
@@ -106,7 +111,7 @@ def test_two_workers_serve_until_they_are_asked_to_stop(engine: System, tmp_path
         child.await_until(lambda: answers(url, "/health"), 30)
         headers = {"Authorization": f"Bearer {engine.platform_key}"}
         with (
-            httpx.Client(base_url=url, headers=headers, trust_env=False) as client,
+            httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client,
             ThreadPoolExecutor(8) as pool,
         ):
             found = list(pool.map(lambda _: client.get("/v1/wallets?limit=1").status_code, range(40)))
@@ -117,3 +122,31 @@ def test_two_workers_serve_until_they_are_asked_to_stop(engine: System, tmp_path
     assert not answers(url, "/health")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["operation"] for line in lines] == ["GET /v1/wallets"] * 40
+
+
+def is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def test_a_stop_answers_what_is_under_way_and_takes_nothing_new(engine: System, tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    server = Worker("http", tmp_path / "notes", {}, "--port", str(port))
+    try:
+        await_until(lambda: answers(url, "/health"))
+        server.hold.write_text("held")
+        with httpx.Client(base_url=url, trust_env=False, timeout=30) as client, ThreadPoolExecutor(1) as pool:
+            under_way = pool.submit(client.get, "/v1/notes/held")
+            await_until(lambda: lines(server.notes) == ["held"])
+            server.process.send_signal(signal.SIGTERM)
+            await_until(lambda: is_refused(port))
+            assert not under_way.done()
+            server.hold.unlink()
+            assert under_way.result(20).json() == {"text": "held"}
+        assert server.process.wait(10) in process.CLEAN_EXITS
+    finally:
+        server.kill()

@@ -154,8 +154,8 @@ def test_a_queue_out_of_reach_is_tried_again(monkeypatch: pytest.MonkeyPatch) ->
     assert "NonExistentQueue" in warnings.all()[0]
 
 
-def worker(queue: str, notes: Path) -> Worker:
-    return Worker("queues", notes, {"PROBE_QUEUE": queue}, "--wait-seconds", "1")
+def worker(queue: str, notes: Path, *options: str) -> Worker:
+    return Worker("queues", notes, {"PROBE_QUEUE": queue}, "--wait-seconds", "1", *options)
 
 
 def test_a_killed_worker_loses_nothing(system: System, tmp_path: Path) -> None:
@@ -191,12 +191,23 @@ def test_a_stop_finishes_the_batch_under_way(system: System, tmp_path: Path) -> 
     assert waiting(queue.name) == 0
 
 
-def test_it_says_which_setting_is_missing(
+def test_a_worker_for_one_handler_leaves_the_others_queues_alone(system: System, tmp_path: Path) -> None:
+    queue, notes = new_queue(), tmp_path / "notes"
+    send(queue.name, {"text": "for keep"})
+    other = worker(queue.name, notes, "--only", "nothing")
+    assert other.process.wait(10) == 2
+    keeper = worker(queue.name, notes, "--only", "keep")
+    await_until(lambda: waiting(queue.name) == 0)
+    assert keeper.terminate() == 0
+    assert lines(notes) == ["for keep"]
+
+
+def test_it_says_which_setting_is_at_fault(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.delenv("TAEL_PLATFORM_KEY")
+        patched.setenv("TAEL_STAGE", "No Stage")
         settings.cache_clear()
         assert main(["tests.layers.runtime.probe"]) == 2
     settings.cache_clear()
-    assert "TAEL_PLATFORM_KEY" in capsys.readouterr().err
+    assert "TAEL_STAGE" in capsys.readouterr().err

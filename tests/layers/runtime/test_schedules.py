@@ -106,6 +106,22 @@ def test_one_that_fails_keeps_no_other_from_running_and_is_tried_again(calendar:
     assert ran == ["bad", "good", "other"] * 2
 
 
+def test_a_stop_finishes_the_schedule_under_way_and_begins_no_other(calendar: Calendar) -> None:
+    ran: list[str] = []
+    stopped = Service("stopped", "Is told to end while it works.")
+
+    @stopped.schedule("first", every_minutes=1)
+    def first() -> int:
+        ticker.stop()
+        ran.append("first")
+        return 1
+
+    ticker = Ticker([stopped, service(ran, {"second": 1})])
+    calendar.pass_by(minutes=1)
+    ticker.tick()
+    assert (ran, ticker.stopping) == (["first"], True)
+
+
 def test_services_without_schedules_have_nothing_to_run() -> None:
     Ticker([Service("idle", "Has none.")]).tick()
 
@@ -179,10 +195,10 @@ def test_a_handler_that_fails_logs_it_and_raises(caplog: pytest.LogCaptureFixtur
     assert (record.levelname, vars(record)["outcome"]) == ("ERROR", "internal_error")
 
 
-def test_without_its_environment_it_does_not_start(
+def test_in_a_bad_environment_it_does_not_start(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], engine: System
 ) -> None:
-    monkeypatch.delenv("TAEL_PLATFORM_KEY")
+    monkeypatch.setenv("TAEL_STAGE", "No Stage")
     settings.cache_clear()
     try:
         assert schedules.main(["functions.payments.app"]) == 2

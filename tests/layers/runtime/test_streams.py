@@ -138,6 +138,28 @@ def test_a_stop_without_draining_leaves_the_rest_to_the_next_worker() -> None:
         assert counts(seen) == list(range(so_far))
 
 
+def test_workers_that_overlap_lose_nothing() -> None:
+    """As in a rollout that starts the new one before the old one has ended, or after a node was lost."""
+    stream, seen, later = new_stream(), (Notes(), Notes()), Notes()
+    consumer = unique("follow")
+
+    def follows(notes: Notes) -> StreamSource:
+        service = Service("test", "Follows.")
+        service.stream(consumer, table=stream.table, batch_size=3)(noting(notes))
+        return service.streams[0]
+
+    with working(*(reading(follows(notes)) for notes in seen)):
+        for number in range(60):
+            write(stream.table, "a", count=number)
+        await_until(lambda: {*counts(seen[0]), *counts(seen[1])} == {*range(60)})
+    write(stream.table, "a", count=60)
+    with working(reading(follows(later))):
+        await_until(lambda: 60 in counts(later))
+
+    # Whoever comes next goes on from where they were, or repeats a little, but skips nothing.
+    assert counts(later) == [*range(counts(later)[0], 61)]
+
+
 def test_a_trimmed_checkpoint_resumes_at_the_horizon() -> None:
     stream, seen = new_stream(), Notes()
     source = source_of(stream.table, noting(seen))

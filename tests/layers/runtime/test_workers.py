@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from runtime.workers import Crew, failed_ids
+from chassis.service import Service
+from chassis.sources import StreamSource
+from runtime.workers import Crew, NoSuchSource, chosen, failed_ids
 
 KNOWN = ["a", "b", "c"]
 
@@ -67,3 +69,21 @@ def test_a_thread_with_a_fault_of_its_own_ends_the_process() -> None:
     finally:
         signal.signal(signal.SIGTERM, before)
     assert not crew.stop(5)
+
+
+def source(name: str) -> tuple[Service, StreamSource]:
+    service = Service("test", "Has handlers.")
+    service.stream(name, table="a-table")(lambda changes: None)
+    return service, service.streams[0]
+
+
+def test_a_worker_may_be_asked_for_one_handler_alone() -> None:
+    collect, resolve = source("collect"), source("resolve")
+    assert chosen([collect, resolve], None) == [collect, resolve]
+    assert chosen([collect, resolve], "resolve") == [resolve]
+
+
+@pytest.mark.parametrize(("there", "told"), [((), "none"), (("collect", "resolve"), "collect, resolve")])
+def test_a_handler_that_is_not_there_is_a_sentence(there: tuple[str, ...], told: str) -> None:
+    with pytest.raises(NoSuchSource, match=f"^there is no handler deliver here; there are: {told}$"):
+        chosen([source(name) for name in there], "deliver")
