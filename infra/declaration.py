@@ -1,6 +1,8 @@
 """The one declaration of what Tael needs from its cloud: capabilities, tables, queues and streams."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 CAPABILITIES = (
     *("merchants", "wallets", "payments", "cards", "topups"),
@@ -63,6 +65,11 @@ class Stream:
 
     table: str
     handler: str
+    only: Mapping[str, Any] | None = field(default=None, hash=False)
+    """What the keys of the items must be like whose changes it is told of, in the words of Lambda's filters.
+
+    Outside Lambda it is told of all, and passes by what is nothing to it.
+    """
 
     @property
     def failures(self) -> str:
@@ -143,7 +150,11 @@ STREAMS = (
     Stream("payouts", handler="functions.payouts.app.publish"),
     Stream("ledger", handler="functions.accounts.app.roll_up"),
     # DynamoDB lets two read a stream at once, and no more.
-    Stream("ledger", handler="functions.wallets.app.publish_status"),
+    Stream(
+        "ledger",
+        handler="functions.wallets.app.publish_status",
+        only={"pk": {"S": [{"prefix": "wallet:"}]}, "sk": {"S": ["ACCOUNT"]}},
+    ),
 )
 
 EVENT_TYPES = (

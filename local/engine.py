@@ -16,6 +16,8 @@ PACKAGE = "ministack"
 START_SECONDS = 60.0
 STOP_SECONDS = 120.0
 """It writes its whole state at the end, which takes longer the more there is."""
+HOLDS_TO_ROLES = {"AUTH": "true", **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "embedded")}
+"""It then knows `chassis.aws`, by its keys, for the administrator of the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +28,22 @@ class Engine:
     url: str
 
     @classmethod
-    def start(cls, state: State) -> Self:
-        """Start it on a free port and wait until it answers with its state loaded."""
+    def start(cls, state: State, port: int = 0, *, functions: Path | None = None) -> Self:
+        """Start it on that or a free port and wait until it answers with its state loaded.
+
+        Where it has a folder for functions, it unpacks them there, and holds each to what its role allows.
+        """
         if importlib.util.find_spec(PACKAGE) is None:
             raise LocalError(
                 f"The embedded engine is missing (the Python package {PACKAGE}): run `make setup`, "
                 "or choose another with --engine."
             )
-        port = free_port()
+        port = port or free_port()
         log = state.logs / "engine.log"
         child = process.start(
             "The embedded engine",
             _command(port),
-            _environment(state, port),
+            _environment(state, port) | ({**HOLDS_TO_ROLES, "TMPDIR": str(functions)} if functions else {}),
             Logs.together(log),
             keep_fds=(state.lock_fd,),
         )
@@ -66,9 +71,11 @@ def _command(port: int) -> list[str]:
 
 
 def _environment(state: State, port: int) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("TAEL_")}
+    # Functions that run in it inherit this: no account but its own, and no proxy between them and it.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("TAEL_", "AWS_"))}
     return {
         **inherited,
+        **dict.fromkeys(("no_proxy", "NO_PROXY"), LOOPBACK),
         "BIND_HOST": LOOPBACK,
         "GATEWAY_PORT": str(port),
         "PERSIST_STATE": "1",

@@ -10,12 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import TimeoutExpired
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 
 from local.errors import LocalError
 
 POLL_SECONDS = 0.02
 """How often a condition is looked at; short, because each start waits for it."""
+
+SUPERVISION_SECONDS = 0.2
 
 CLEAN_EXITS = frozenset({0, -signal.SIGTERM, 128 + signal.SIGTERM})
 """uvicorn finishes its shutdown and then raises the signal again, so -SIGTERM is a clean stop."""
@@ -93,6 +95,14 @@ class Logs:
     def together(cls, path: Path) -> Self:
         """One file for all it says."""
         return cls(path, path)
+
+
+def supervise(children: Sequence[Child]) -> NoReturn:
+    """Wait until one of them ends by itself, which raises."""
+    while True:
+        for child in children:
+            child.require_alive()
+        time.sleep(SUPERVISION_SECONDS)
 
 
 def start(

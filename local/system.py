@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ DRAIN_SECONDS = 30.0
 STREAM_DRAIN_SECONDS = 20
 QUEUE_WAIT_SECONDS = 1
 """A stop waits for the receive under way; the embedded engine does not charge for short ones."""
-SUPERVISION_SECONDS = 0.2
 PRODUCTION_SECRETS = (
     "TAEL_PLATFORM_KEY",
     "TAEL_PEPPERS",
@@ -67,10 +65,7 @@ class System:
 
     def supervise(self) -> NoReturn:
         """Serve until a part of the system ends by itself, which raises."""
-        while True:
-            for child in self.children:
-                child.require_alive()
-            time.sleep(SUPERVISION_SECONDS)
+        process.supervise(self.children)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from xdist.scheduler import LoadFileScheduling
 
 TOGETHER = {
+    "tests/deployed/": "deployed",
     "tests/journeys/test_card_": "hasty",
     "tests/journeys/test_topups.py": "hasty",
     "tests/journeys/test_payout": "hasty",
@@ -11,7 +12,7 @@ TOGETHER = {
     "tests/journeys/test_settlement.py": "moved",
 }
 """Start of a file's name -> the system that its tests share, which should be started only once."""
-LENT = frozenset({"hasty", "moved"})
+LENT = frozenset({"deployed", "hasty", "moved"})
 """Fixtures of these names: tests of other groups cannot have them, for each system ends with its group."""
 FIRST = (*dict.fromkeys(TOGETHER.values()), "tests/local/")
 """What takes longest to begin or to end, so that at the end there is something short for everybody."""

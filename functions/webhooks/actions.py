@@ -114,6 +114,8 @@ def list_events(principal: Principal, query: EventQuery) -> Page[Event]:
         _moment("created_after", query.created_after, "0"),
         _moment("created_before", query.created_before, ":"),
     )
+    if between[0] > between[1]:
+        raise ValidationFailed.of("query", "/created_before", "is before created_after")
     return table.events_of(principal.id, query, between)
 
 
@@ -123,9 +125,9 @@ def _moment(name: str, text: str | None, otherwise: str) -> str:
         return otherwise
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return clock.timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         raise ValidationFailed.of("query", f"/{name}", "is not a time such as 2026-11-23T09:30:00Z") from None
-    return clock.timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def get_event(principal: Principal, event_id: str) -> Event:

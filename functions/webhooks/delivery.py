@@ -14,7 +14,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -106,7 +106,7 @@ class _Batch:
         elif endpoint.status == "disabled":
             self._tell_again(endpoint)
             _save(model.given_up(delivery, Failure.ENDPOINT_DISABLED))
-        elif message := self._for_later(delivery, endpoint):
+        elif message := self._for_later(attempt, delivery, endpoint):
             self._passed_on[position] = message
         elif self.slowly and self._attempted[endpoint.id] >= AT_ONCE:
             if delivery.begins_at_once:
@@ -124,17 +124,19 @@ class _Batch:
         self._seen.add(name)
         return is_first
 
-    def _for_later(self, delivery: StoredDelivery, endpoint: StoredEndpoint) -> Message | None:
+    def _for_later(
+        self, attempt: Attempt, delivery: StoredDelivery, endpoint: StoredEndpoint
+    ) -> Message | None:
         """The message in place of one that came too soon, to the wrong lane, or to a busy endpoint."""
         wait = model.seconds_until_due(delivery, clock.now())
         if wait > 0:
             return publication.attempt_of(delivery, endpoint, min(wait, MAX_DELAY_SECONDS))
-        if endpoint.slow is not self.slowly:
+        if (endpoint.slow or attempt.broken_off) is not self.slowly:
             return publication.attempt_of(delivery, endpoint)
         is_busy = self.slowly and self._attempted[endpoint.id] >= AT_ONCE
         if is_busy and endpoint.failing_since is None:
             pause = random.randint(*BUSY_SECONDS)  # noqa: S311 - jitter, not a secret
-            return publication.attempt_of(delivery, endpoint, pause)
+            return publication.attempt_of(delivery, endpoint, pause, broken_off=attempt.broken_off)
         return None
 
     def _tell_again(self, endpoint: StoredEndpoint) -> None:
@@ -164,8 +166,8 @@ class _Batch:
         if outcome.failure is Failure.TIMEOUT and not self.slowly:
             # It may be slow and well: it gets the whole time, once, where it holds up nobody else.
             slowed = model.slowed(endpoint)
-            self._keep(task.endpoint, endpoint, slowed)
-            events.send([publication.attempt_of(task.delivery, slowed)])
+            self._keep(task.endpoint, endpoint, model.slowed)
+            events.send([publication.attempt_of(task.delivery, slowed, broken_off=True)])
             return
         # Before the delivery's own outcome, so that after a death in between the attempt's message finds out.
         endpoint = self._disabled_for(outcome, task.endpoint, endpoint, at)
@@ -173,18 +175,27 @@ class _Batch:
         after = model.attempted(task.delivery, outcome, at)
         if _save(after):
             events.send(_next_attempts(table.kept(after), healthy, at))
-        self._keep(task.endpoint, endpoint, healthy)
+        self._keep(task.endpoint, endpoint, lambda found: model.health_after(found, outcome, at))
 
-    def _keep(self, asked: StoredEndpoint, endpoint: StoredEndpoint, changed: StoredEndpoint) -> None:
-        """Put what an answer has changed of the endpoint, if anything: others who change it know better."""
-        if changed == endpoint or not _is_asked_still(asked, endpoint):
-            return
-        try:
-            store.commit(table.save_endpoint(changed))
-        except Exists as existing:
-            self._endpoints[endpoint.id] = table.parsed_endpoint(existing.item)
-        else:
-            self._endpoints[endpoint.id] = table.kept(changed)
+    def _keep(
+        self,
+        asked: StoredEndpoint,
+        endpoint: StoredEndpoint,
+        change: Callable[[StoredEndpoint], StoredEndpoint],
+    ) -> None:
+        """Put what an answer has changed of the endpoint, if anything, whatever others change of it."""
+        for _ in range(RACES):
+            changed = change(endpoint)
+            if changed == endpoint or not _is_asked_still(asked, endpoint):
+                break
+            try:
+                store.commit(table.save_endpoint(changed))
+            except Exists as existing:
+                endpoint = table.parsed_endpoint(existing.item)
+                continue
+            endpoint = table.kept(changed)
+            break
+        self._endpoints[endpoint.id] = endpoint
 
     def _disabled_for(
         self, outcome: Outcome, asked: StoredEndpoint, endpoint: StoredEndpoint, at: datetime

@@ -31,6 +31,8 @@ MAX_KEPT_ENDPOINTS = 100
 FORMER_HOURS = 24
 """How long the secrets before a rotation sign too."""
 MAX_FORMER = 3
+MAX_KNOWN = 12
+"""Rotations that are known as such when they are asked for again."""
 KEPT_DAYS = 30
 """How long events, and what became of their deliveries, can be read."""
 PAUSES_SECONDS = (5, 60, 600, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600, 24 * 3600)
@@ -39,6 +41,8 @@ JITTER = 0.2
 """By so much a pause may be longer or shorter, so that what failed together is not tried together."""
 FAILING_DAYS = 5
 """An endpoint that has failed so long, without a success, is disabled."""
+CLOCKS_DIFFER_SECONDS = 60
+"""By so much the clocks of two functions may differ, and no event is lost for it."""
 SLOW_SECONDS = 2.0
 """An endpoint that takes longer to answer is served apart."""
 
@@ -91,6 +95,10 @@ def wants(endpoint: StoredEndpoint, event_type: str) -> bool:
     return endpoint.status == "enabled" and any(fnmatchcase(event_type, each) for each in endpoint.events)
 
 
+def _told_from(at: datetime) -> str:
+    return clock.timestamp(at - timedelta(seconds=CLOCKS_DIFFER_SECONDS))
+
+
 def new_endpoint(principal: str, intent: Intent, new: NewEndpoint, at: datetime) -> StoredEndpoint:
     """The endpoint that a request asks for."""
     stamp = clock.timestamp(at)
@@ -101,6 +109,7 @@ def new_endpoint(principal: str, intent: Intent, new: NewEndpoint, at: datetime)
         url=new.url,
         events=tuple(new.events),
         secret_id=endpoint_id,
+        told_from=_told_from(at),
         created_at=stamp,
         updated_at=stamp,
         fingerprint=intent.fingerprint,
@@ -117,6 +126,7 @@ def changed(endpoint: StoredEndpoint, change: EndpointChange, at: datetime) -> S
     if change.status is not None and change.status != endpoint.status:
         asked["disabled_reason"] = "requested" if change.status == "disabled" else None
         asked["disabled_event"] = None
+        asked["told_from"] = _told_from(at)
     return endpoint.model_copy(update={**asked, "updated_at": clock.timestamp(at)})
 
 
@@ -139,7 +149,8 @@ def rotated(endpoint: StoredEndpoint, secret_id: str, at: datetime) -> StoredEnd
     if len(valid) == MAX_FORMER:
         raise TooManySecrets(f"{endpoint.id} has had {MAX_FORMER} rotations within {FORMER_HOURS} hours")
     until = clock.timestamp(at + timedelta(hours=FORMER_HOURS))
-    former = (FormerSecret(id=endpoint.secret_id, until=until), *valid)
+    # Those of the past too: a repetition of their request must not bring one back.
+    former = (FormerSecret(id=endpoint.secret_id, until=until), *endpoint.former_secrets)[:MAX_KNOWN]
     return endpoint.model_copy(
         update={"secret_id": secret_id, "former_secrets": former, "updated_at": clock.timestamp(at)}
     )

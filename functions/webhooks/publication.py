@@ -19,7 +19,14 @@ def record(told: Sequence[ToldEvent]) -> dict[int, Exception]:
     """Keep each event once, and have it delivered, however often it is told; returns failures by position."""
     # Dying anywhere here is mended by the messages, which come again and do what is missing.
     endpoints = {principal: table.endpoints_of(principal) for principal in {each.principal for each in told}}
-    wanted = [[one for one in endpoints[each.principal] if model.wants(one, each.type)] for each in told]
+    wanted = [
+        [
+            one
+            for one in endpoints[each.principal]
+            if model.wants(one, each.type) and each.created_at >= one.told_from
+        ]
+        for each in told
+    ]
     # Much is told again, such as each day what was of late: reading it costs less than a put that is refused.
     known = table.known(
         (event.id, [one.id for one in those]) for event, those in zip(told, wanted, strict=True)
@@ -63,15 +70,18 @@ def _begun(delivery: StoredDelivery) -> StoredDelivery:
     return table.kept(delivery)
 
 
-def attempt_of(delivery: StoredDelivery, endpoint: StoredEndpoint, delay_seconds: int = 0) -> Message:
+def attempt_of(
+    delivery: StoredDelivery, endpoint: StoredEndpoint, delay_seconds: int = 0, *, broken_off: bool = False
+) -> Message:
     """The message that begins the next attempt: apart from others where the endpoint would hold them up."""
     attempt = Attempt(
         principal=delivery.principal,
         event=delivery.event,
         endpoint=delivery.endpoint,
         version=delivery.version,
+        broken_off=broken_off,
     )
-    return Message(SLOW_QUEUE if endpoint.slow else QUEUE, attempt, delay_seconds)
+    return Message(SLOW_QUEUE if endpoint.slow or broken_off else QUEUE, attempt, delay_seconds)
 
 
 def disabling(off: StoredEndpoint) -> StoredEvent:

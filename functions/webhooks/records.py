@@ -43,6 +43,8 @@ class StoredEndpoint(BaseModel):
     secret_id: str
     former_secrets: tuple[FormerSecret, ...] = ()
     """The latest first."""
+    told_from: str = ""
+    """It is told what happened from that moment on: older events come by as well, each day, told again."""
     created_at: str
     updated_at: str
     fingerprint: str

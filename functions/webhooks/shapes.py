@@ -219,3 +219,5 @@ class Attempt(Input):
     endpoint: EndpointId
     version: int
     """Of the delivery: once it has another one, this message means nothing any more."""
+    broken_off: bool = False
+    """The fast lane's time was too short for it, so the slow one makes it, however well its endpoint is."""

@@ -70,7 +70,7 @@ def test_an_unresolvable_charge_becomes_a_dead_letter_and_is_asked_again(
     # A sweep asks once more; meanwhile an operator has asked the acquirer on the telephone.
     asked = sum(failures(hasty_engine, "queue resolve"))
     payments.republish(scheduled_event(), None)
-    assert topups.republish(scheduled_event(), None) == {"done": 1}
+    topups.republish(scheduled_event(), None)
     await_until(lambda: sum(failures(hasty_engine, "queue resolve")) >= asked + 2)
     payment, topup = table.payment(till.shop.id, "1"), topup_table.topup(topup_id)
     assert payment is not None

@@ -75,7 +75,7 @@ def test_every_constraint_is_as_documented(case: AnyCase, system: System, mercha
 
 
 @AT_RANDOM.parametrize()
-@hypothesis.settings(max_examples=8)
+@hypothesis.settings(max_examples=4)
 @pytest.mark.parametrize("caller", ["merchant", "platform"])
 def test_every_answer_is_as_documented(case: AnyCase, system: System, merchant: Shop, caller: str) -> None:
     if caller == "merchant":

@@ -52,7 +52,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
     """What is in the environment of somebody who has an account: that of an engine."""
     with state.opened(tmp_path_factory.mktemp("account")) as opened, pytest.MonkeyPatch.context() as patched:
         patched.setattr("boto3.DEFAULT_SESSION", None)  # it remembers credentials
-        engine = Engine.start(opened, holds_to_roles=True)
+        engine = Engine.start(opened, functions=opened.path)
         keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "embedded")
         local = dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1")
         yield {"AWS_ENDPOINT_URL": engine.url, "AWS_REGION": REGION, **keys, **local}
@@ -64,9 +64,8 @@ def here(account: dict[str, str]) -> Iterator[Bucket]:
     """This process, connected to that account, and a bucket in it."""
     with connected({**account, "TAEL_ENGINE": "aws"}):
         bucket = Bucket("tael-templates")
-        aws.administrator("s3").create_bucket(
-            Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
+        bucket.make()
+        bucket.make()
         yield bucket
 
 

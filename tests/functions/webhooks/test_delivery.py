@@ -327,6 +327,27 @@ def test_a_rotation_in_the_middle_does_not_keep_one_that_is_gone(
     assert office.endpoint(endpoint).secret_id == "second"
 
 
+def test_a_rotation_in_the_middle_does_not_hide_a_success(
+    office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.act("/hidden", answers(500), answers(200), answers(500))
+    endpoint = office.register(f"{receiver.url}/hidden")
+    office.tell()
+    office.work()
+    office.waiting.clear()
+    office.move(days=4.9)
+    office.tell()
+    rotated = model.rotated(office.endpoint(endpoint), "second", clock.now())
+    before_it_is_kept(monkeypatch, lambda: store.commit(table.save_endpoint(rotated)))
+    office.work()
+    found = office.endpoint(endpoint)
+    assert (found.failing_since, found.slow, found.secret_id) == (None, False, "second")
+    office.move(days=0.2)
+    office.tell()
+    office.work()
+    assert office.endpoint(endpoint).status == "enabled"
+
+
 def test_all_that_is_due_is_begun_however_much_that_is(
     office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

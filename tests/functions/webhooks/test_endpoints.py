@@ -81,6 +81,19 @@ def test_no_rotation_of_a_day_takes_away_a_secret_that_is_in_use(merchant: Insid
     assert rotate(merchant, endpoint_id).code == "too_many_secrets"
 
 
+def test_a_rotation_that_is_asked_for_again_days_later_brings_no_old_secret_back(
+    merchant: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint_id = register(merchant).body["id"]
+    for day, key in enumerate(("first", "second", "third")):
+        days_later(monkeypatch, 2 * day)
+        assert rotate(merchant, endpoint_id, key).body["secret"]
+    before = table.endpoint(merchant.principal.id, endpoint_id)
+    again = rotate(merchant, endpoint_id, "first")
+    assert (again.status, again.is_replay, again.body["secret"]) == (200, True, None)
+    assert table.endpoint(merchant.principal.id, endpoint_id) == before
+
+
 def test_a_pattern_that_matches_nothing_is_refused(merchant: Inside) -> None:
     for pattern in ("payment.capture", "payments.*", "*.*", "payment", "", "**", "payment.captured "):
         refused = register(merchant, "refund.*", pattern)

@@ -12,7 +12,7 @@ from functions.webhooks import actions, publication, table
 from functions.webhooks.records import StoredDelivery
 from functions.webhooks.shapes import Attempt, DeliveryStatus, EventQuery
 from tests.conftest import Shop
-from tests.functions.inside import Inside
+from tests.functions.inside import Inside, days_later
 from tests.functions.webhooks.telling import an_event, register
 
 T = "2096-03-01T{}:00:00.000000Z"
@@ -140,6 +140,23 @@ def test_a_disabled_endpoint_is_not_told(merchant: Inside, sent: list[Message]) 
     assert sent == []
 
 
+def test_what_is_told_again_each_day_is_not_for_one_that_was_not_there(
+    merchant: Inside, sent: list[Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off = register(merchant).body["id"]
+    merchant("PATCH", f"/v1/webhook-endpoints/{off}", {"status": "disabled"})
+    event = an_event(merchant.principal.id)
+    publication.record([event])
+    days_later(monkeypatch, 1)
+    merchant("PATCH", f"/v1/webhook-endpoints/{off}", {"status": "enabled"})
+    register(merchant)
+    assert publication.record([event]) == {}
+    assert sent == []
+    publication.record([an_event(merchant.principal.id)])
+    assert len(sent) == 2
+    assert len(merchant("POST", f"/v1/events/{event.id}/redeliver", {}).body["data"]) == 2
+
+
 def test_they_are_listed_by_time_and_type(merchant: Inside, sent: list[Message]) -> None:
     principal = merchant.principal.id
     told = [
@@ -157,9 +174,13 @@ def test_they_are_listed_by_time_and_type(merchant: Inside, sent: list[Message])
     assert pages(merchant, created_after="2096-03-01T10:00:00+01:00", limit=1) == [late, middle]
     assert pages(merchant, created_after=T.format("09"), created_before=T.format("10"), limit=1) == [middle]
     for name in ("created_after", "created_before"):
-        with pytest.raises(ValidationFailed) as refused:
-            pages(merchant, **{name: "yesterday"})
-        assert [fault.pointer for fault in refused.value.faults] == [f"/{name}"]
+        for moment in ("yesterday", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"):
+            with pytest.raises(ValidationFailed) as refused:
+                pages(merchant, **{name: moment})
+            assert [fault.pointer for fault in refused.value.faults] == [f"/{name}"]
+    with pytest.raises(ValidationFailed) as refused:
+        pages(merchant, created_after=T.format("10"), created_before=T.format("09"))
+    assert [fault.pointer for fault in refused.value.faults] == ["/created_before"]
 
 
 def test_nobody_else_sees_them(merchant: Inside, sent: list[Message], new_shop: Callable[..., Shop]) -> None:

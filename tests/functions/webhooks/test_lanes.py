@@ -78,6 +78,27 @@ def test_one_that_needs_more_than_the_fast_lane_gives_is_served_in_the_slow_one(
     assert len(receiver.at("/slow")) == 5
 
 
+def test_what_was_broken_off_gets_its_time_though_other_events_are_answered_fast(
+    office: Office, receiver: Receiver
+) -> None:
+    office.hurry()
+    endpoint = office.register(f"{receiver.url}/uneven")
+    (event,) = office.tell()
+
+    async def act(caller: acts.Caller) -> None:
+        takes_long = receiver.at("/uneven")[-1].id == event
+        await acts.answers(after_seconds=FAST_SECONDS * 1.2 if takes_long else 0)(caller)
+
+    receiver.act("/uneven", act)
+    for _ in range(3):
+        office.tell()  # in one batch with it, and answered after it was broken off
+        office.hand_over(FAST)
+        office.hand_over(SLOW)
+    found = office.delivery(event, endpoint)
+    assert (found.status, found.attempts) == (DeliveryStatus.SUCCEEDED, 1)
+    assert [one.id for one in receiver.at("/uneven")].count(event) == 2
+
+
 def test_an_answer_that_takes_long_is_a_success_and_marks_as_slow(
     office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

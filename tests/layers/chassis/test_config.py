@@ -28,7 +28,7 @@ def test_the_defaults_are_those_of_the_cloud() -> None:
     chosen = settings()
     assert (chosen.engine, chosen.engine_url) == (Engine.AWS, None)
     assert (chosen.stage, chosen.region) == ("local", "us-east-1")
-    assert chosen.platform_key.get_secret_value() == PLATFORM_KEY
+    assert chosen.required("platform_key") == PLATFORM_KEY
     assert settings() is chosen
 
 
@@ -62,11 +62,10 @@ def test_tables_are_named_for_their_stage(environment: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"TAEL_PLATFORM_KEY": None}, "TAEL_PLATFORM_KEY: Field required"),
-        ({"TAEL_PEPPERS": None}, "TAEL_PEPPERS: Field required"),
         ({"TAEL_PLATFORM_KEY": "short"}, "TAEL_PLATFORM_KEY: must have at least 32 characters"),
         ({"TAEL_ENGINE": "oracle"}, "TAEL_ENGINE: Input should be 'embedded', 'localstack' or 'aws'"),
         ({"TAEL_ENGINE": "embedded"}, "TAEL_ENGINE_URL is required when TAEL_ENGINE is embedded"),
+        ({"TAEL_SECRETS": "{"}, 'error parsing value for field "secrets" from source "EnvSettingsSource"'),
         ({"TAEL_STAGE": "Prod!"}, "TAEL_STAGE: String should match pattern '^[a-z][a-z0-9-]{0,15}$'"),
     ],
 )
@@ -80,8 +79,21 @@ def test_a_bad_variable_is_named_in_a_sentence(
     assert str(refusal.value) == sentence
 
 
-def test_all_bad_variables_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+def test_who_answers_nobody_needs_no_keys_and_who_does_is_told_so(environment: pytest.MonkeyPatch) -> None:
     environment.delenv("TAEL_PLATFORM_KEY")
+    environment.delenv("TAEL_PEPPERS")
+    chosen = settings()
+    for read, name in (
+        (lambda: chosen.required("platform_key"), "TAEL_PLATFORM_KEY"),
+        (lambda: chosen.current_pepper_version, "TAEL_PEPPERS"),
+        (lambda: chosen.pepper("1"), "TAEL_PEPPERS"),
+    ):
+        with pytest.raises(ConfigurationError, match=f"{name} is not set, and this function needs it"):
+            read()
+
+
+def test_all_bad_variables_are_named_at_once(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("TAEL_PLATFORM_KEY", "short")
     environment.setenv("TAEL_PEPPERS", "x")
     environment.setenv("TAEL_STAGE", "")
     with pytest.raises(ConfigurationError) as refusal:
@@ -97,6 +109,7 @@ def test_all_bad_variables_are_named_at_once(environment: pytest.MonkeyPatch) ->
         (f"1:{PEPPER},2:{PEPPER}ff", "2"),
         (f" 2:{PEPPER} , 2026-11:{PEPPER.upper()} ", "2026-11"),
         (f"10:{PEPPER},9:{PEPPER}", "9"),
+        (f'{{"10": "{PEPPER}", "9": "{PEPPER}"}}', "9"),
     ],
 )
 def test_the_last_pepper_is_the_current_one(
@@ -127,6 +140,9 @@ def test_a_pepper_is_what_its_hexadecimal_says(environment: pytest.MonkeyPatch) 
         f"1:{PEPPER},",
         f"1:{PEPPER},1:{PEPPER}",
         f"1:{PEPPER},2",
+        f'{{"1": "{PEPPER}"',
+        f'{{"1": "{PEPPER}", "1": "{PEPPER}"}}',
+        '{"1": 7}',
     ],
 )
 def test_peppers_of_another_format_are_refused_without_telling_them(
