@@ -24,6 +24,8 @@ ENDPOINTS = "/v1/webhook-endpoints"
 PATH = "/tael-listen/"
 """Followed by a name of each run's own: who has the port of an earlier run is not taken for it."""
 MAX_BODY_BYTES = 1024 * 1024
+MAX_DIGITS = 18
+"""Of a number that is read; of very long ones Python makes an error."""
 IDLE_SECONDS = 30.0
 POLL_SECONDS = 0.05
 """How often it is looked whether to stop."""
@@ -163,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or int(length) > MAX_BODY_BYTES:
+        if not length.isdecimal() or len(length) > MAX_DIGITS or int(length) > MAX_BODY_BYTES:
             self.close_connection = True
             return None
         return self.rfile.read(int(length))

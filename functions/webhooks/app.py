@@ -138,4 +138,4 @@ def deliver_slowly(attempts: Sequence[Attempt]) -> dict[int, Exception]:
 @service.schedule("retry", every_minutes=1)
 def retry() -> int:
     """Begin the attempts that are due by now."""
-    return delivery.retry()
+    return publication.retry()

@@ -1,4 +1,4 @@
-"""How a delivery is attempted, by whom it is tried again, and when its endpoint is given up."""
+"""How a delivery is attempted, what follows from its outcome, and when its endpoint is given up."""
 
 # A message stands for one version of a delivery, and means nothing once it has another one. So whatever is
 # done here may be done twice, by two workers or by one that died and its successor:
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from chassis import clock, events, store
 from chassis.errors import Unavailable
@@ -38,12 +38,6 @@ BUSY_SECONDS = (5, 15)
 """When what had to wait for such an endpoint comes again."""
 BATCH_SECONDS = 15.0
 """After which no outcome is put any more, should the storage be slow: half of a function's time."""
-GRACE_SECONDS = 60
-"""For which a due delivery is left to its delayed message."""
-RETRY_SECONDS = 20.0
-"""After which `retry` leaves the rest to its next run."""
-SLOW_PER_RUN = 20
-"""Deliveries to one slow endpoint that `retry` begins in a run: what the slow lane can do until the next."""
 RACES = 5
 
 
@@ -108,13 +102,18 @@ class _Batch:
             _save(model.given_up(delivery, Failure.ENDPOINT_DISABLED))
         elif message := self._for_later(attempt, delivery, endpoint):
             self._passed_on[position] = message
-        elif self.slowly and self._attempted[endpoint.id] >= AT_ONCE:
+        elif self._must_wait(endpoint):
             if delivery.begins_at_once:
                 _save(model.put_off(delivery, clock.now()))
         else:
             self._attempted[endpoint.id] += 1
             return _Task(delivery, endpoint, _letter(event, endpoint))
         return None
+
+    def _must_wait(self, endpoint: StoredEndpoint) -> bool:
+        """Whether the endpoint has its share of this batch, or does not answer, which takes the most time."""
+        is_busy = self._attempted[endpoint.id] >= AT_ONCE
+        return self.slowly and (is_busy or endpoint.paused_seconds(clock.now()) > 0)
 
     def _is_meant(self, attempt: Attempt, delivery: StoredDelivery) -> bool:
         if delivery.version != attempt.version or delivery.status is not DeliveryStatus.PENDING:
@@ -128,9 +127,11 @@ class _Batch:
         self, attempt: Attempt, delivery: StoredDelivery, endpoint: StoredEndpoint
     ) -> Message | None:
         """The message in place of one that came too soon, to the wrong lane, or to a busy endpoint."""
-        wait = model.seconds_until_due(delivery, clock.now())
+        wait = delivery.seconds_until_due(clock.now())
         if wait > 0:
             return publication.attempt_of(delivery, endpoint, min(wait, MAX_DELAY_SECONDS))
+        if self.slowly and delivery.tries and (pause := endpoint.paused_seconds(clock.now())):
+            return publication.attempt_of(delivery, endpoint, pause)
         if (endpoint.slow or attempt.broken_off) is not self.slowly:
             return publication.attempt_of(delivery, endpoint)
         is_busy = self.slowly and self._attempted[endpoint.id] >= AT_ONCE
@@ -241,33 +242,7 @@ def _letter(event: StoredEvent, endpoint: StoredEndpoint) -> Letter:
 
 def _next_attempts(delivery: StoredDelivery, endpoint: StoredEndpoint, at: datetime) -> list[Message]:
     """The message that begins the next attempt, where it can wait for that: `retry` begins all others."""
-    wait = model.seconds_until_due(delivery, at)
+    wait = delivery.seconds_until_due(at)
     if delivery.status is not DeliveryStatus.PENDING or wait > MAX_DELAY_SECONDS:
         return []
     return [publication.attempt_of(delivery, endpoint, wait)]
-
-
-def retry() -> int:
-    """Send a message for each delivery that is due since a while; returns how many.
-
-    The delayed message of the last attempt should have begun it; where there was none, where it got lost, or
-    where the calendar has been moved, this does. Nothing is written: the version decides who is first.
-    """
-    ends_at = clock.monotonic() + RETRY_SECONDS
-    begun: Counter[str] = Counter()
-    sent = 0
-    for deliveries in table.due(clock.now() - timedelta(seconds=GRACE_SECONDS)):
-        endpoints = table.endpoints_of_all(deliveries)
-        messages = []
-        for delivery in deliveries:
-            endpoint = endpoints.get(delivery.endpoint)
-            if endpoint is None:
-                continue
-            begun[endpoint.id] += endpoint.slow and endpoint.status == "enabled"
-            if begun[endpoint.id] <= SLOW_PER_RUN:
-                messages.append(publication.attempt_of(delivery, endpoint))
-        events.send(messages)
-        sent += len(messages)
-        if clock.monotonic() > ends_at:
-            break
-    return sent

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import math
 import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -41,10 +40,12 @@ JITTER = 0.2
 """By so much a pause may be longer or shorter, so that what failed together is not tried together."""
 FAILING_DAYS = 5
 """An endpoint that has failed so long, without a success, is disabled."""
-CLOCKS_DIFFER_SECONDS = 60
+CLOCKS_DIFFER = timedelta(minutes=1)
 """By so much the clocks of two functions may differ, and no event is lost for it."""
 SLOW_SECONDS = 2.0
 """An endpoint that takes longer to answer is served apart."""
+PAUSE = timedelta(seconds=30)
+"""After an attempt that was not answered in time, for all deliveries to that endpoint."""
 
 DISABLED = "webhook_endpoint.disabled"
 GONE = 410
@@ -95,10 +96,6 @@ def wants(endpoint: StoredEndpoint, event_type: str) -> bool:
     return endpoint.status == "enabled" and any(fnmatchcase(event_type, each) for each in endpoint.events)
 
 
-def _told_from(at: datetime) -> str:
-    return clock.timestamp(at - timedelta(seconds=CLOCKS_DIFFER_SECONDS))
-
-
 def new_endpoint(principal: str, intent: Intent, new: NewEndpoint, at: datetime) -> StoredEndpoint:
     """The endpoint that a request asks for."""
     stamp = clock.timestamp(at)
@@ -109,7 +106,7 @@ def new_endpoint(principal: str, intent: Intent, new: NewEndpoint, at: datetime)
         url=new.url,
         events=tuple(new.events),
         secret_id=endpoint_id,
-        told_from=_told_from(at),
+        told_from=clock.timestamp(at - CLOCKS_DIFFER),
         created_at=stamp,
         updated_at=stamp,
         fingerprint=intent.fingerprint,
@@ -121,12 +118,13 @@ def changed(endpoint: StoredEndpoint, change: EndpointChange, at: datetime) -> S
     asked = change.model_dump(exclude_none=True)
     if "events" in asked:
         asked["events"] = tuple(asked["events"])
-    if change.url not in {None, endpoint.url} or change.status == "enabled":
-        asked |= {"slow": False, "failing_since": None}
+    enables = change.status == "enabled" and endpoint.status == "disabled"
+    if change.url not in {None, endpoint.url} or enables:
+        asked |= {"slow": False, "failing_since": None, "paused_until": None}
     if change.status is not None and change.status != endpoint.status:
         asked["disabled_reason"] = "requested" if change.status == "disabled" else None
         asked["disabled_event"] = None
-        asked["told_from"] = _told_from(at)
+        asked["told_from"] = clock.timestamp(at - CLOCKS_DIFFER)
     return endpoint.model_copy(update={**asked, "updated_at": clock.timestamp(at)})
 
 
@@ -218,13 +216,6 @@ def put_off(delivery: StoredDelivery, at: datetime) -> StoredDelivery:
     return delivery.model_copy(update={"next_attempt_at": clock.timestamp(at)})
 
 
-def seconds_until_due(delivery: StoredDelivery, at: datetime) -> int:
-    """How long a delivery that was tried has to wait yet."""
-    if delivery.tries == 0 or delivery.next_attempt_at is None:
-        return 0
-    return max(0, math.ceil((datetime.fromisoformat(delivery.next_attempt_at) - at).total_seconds()))
-
-
 def attempted(delivery: StoredDelivery, outcome: Outcome, at: datetime) -> StoredDelivery:
     """The delivery after an attempt; one that failed is tried again, unless it was the last one."""
     tries = delivery.tries + 1
@@ -269,6 +260,7 @@ def health_after(endpoint: StoredEndpoint, outcome: Outcome, at: datetime) -> St
         update={
             "slow": failed or outcome.duration_ms > SLOW_SECONDS * 1000,
             "failing_since": (endpoint.failing_since or clock.timestamp(at)) if failed else None,
+            "paused_until": clock.timestamp(at + PAUSE) if outcome.failure is Failure.TIMEOUT else None,
         }
     )
 

@@ -1,9 +1,11 @@
 """What becomes of an event: its place in the log, and a delivery to each endpoint that asked for it."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 
-from chassis import events, store
+from chassis import clock, events, store
 from chassis.events import Message
 from chassis.writes import Exists
 from functions.webhooks import model, table
@@ -13,6 +15,12 @@ from functions.webhooks.table import Known
 
 QUEUE = "webhook-deliveries"
 SLOW_QUEUE = "webhook-slow-deliveries"
+GRACE_SECONDS = 60
+"""For which a due delivery is left to its delayed message."""
+RETRY_SECONDS = 20.0
+"""After which `retry` leaves the rest to its next run."""
+PER_RUN, SLOW_PER_RUN = 500, 20
+"""Deliveries to one endpoint that `retry` begins in a run: what its lane can do until the next."""
 
 
 def record(told: Sequence[ToldEvent]) -> dict[int, Exception]:
@@ -109,3 +117,35 @@ def telling(disabling: StoredEvent) -> list[Message]:
         data=Endpoint.model_validate(shown.data),
     )
     return events.told(event)
+
+
+def retry() -> int:
+    """Send a message for each delivery that is due since a while; returns how many.
+
+    The delayed message of the last attempt should have begun it; where there was none, where it got lost, or
+    where the calendar has been moved, this does, and the version decides who is first. Of one endpoint only
+    so many are begun in a run. What is beyond that is put off to the run whose turn it is, so that a long
+    backlog of one is out of the way of all others.
+    """
+    ends_at, at = clock.monotonic() + RETRY_SECONDS, clock.now()
+    found: Counter[str] = Counter()
+    sent = 0
+    for deliveries in table.due(at - timedelta(seconds=GRACE_SECONDS)):
+        endpoints = table.endpoints_of_all(deliveries)
+        messages = []
+        for delivery in (each for each in deliveries if each.endpoint in endpoints):
+            endpoint = endpoints[delivery.endpoint]
+            is_slow = endpoint.slow and endpoint.status == "enabled"
+            turn = found[endpoint.id] // (SLOW_PER_RUN if is_slow else PER_RUN)
+            found[endpoint.id] += 1
+            if turn == 0:
+                messages.append(attempt_of(delivery, endpoint))
+            else:
+                with suppress(Exists):
+                    later = model.put_off(delivery, at + timedelta(minutes=turn))
+                    store.commit(table.save_delivery(later))
+        events.send(messages)
+        sent += len(messages)
+        if clock.monotonic() > ends_at:
+            break
+    return sent

@@ -1,6 +1,8 @@
 """How endpoints, events and deliveries are kept."""
 
+import math
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
@@ -40,6 +42,8 @@ class StoredEndpoint(BaseModel):
     slow: bool = False
     """Whether its last attempt failed or took long: then it is served apart, where it delays nobody."""
     failing_since: str | None = None
+    paused_until: str | None = None
+    """Until then nothing is attempted: it did not answer in time, and each such attempt holds up its lane."""
     secret_id: str
     former_secrets: tuple[FormerSecret, ...] = ()
     """The latest first."""
@@ -51,6 +55,10 @@ class StoredEndpoint(BaseModel):
     deleted: bool = False
     """Kept for a while, so that a repetition of its creation does not bring it back."""
     version: int = 0
+
+    def paused_seconds(self, at: datetime) -> int:
+        """How long it is left alone, where it did not answer just now."""
+        return _seconds_until(self.paused_until, at) if self.paused_until else 0
 
     @property
     def secret_ids(self) -> tuple[str, ...]:
@@ -114,6 +122,12 @@ class StoredDelivery(BaseModel):
     next_attempt_at: str | None = None
     version: int = 0
 
+    def seconds_until_due(self, at: datetime) -> int:
+        """How long a delivery that was tried has to wait yet."""
+        if self.tries == 0 or self.next_attempt_at is None:
+            return 0
+        return _seconds_until(self.next_attempt_at, at)
+
     @property
     def begins_at_once(self) -> bool:
         """Whether it was neither tried nor put off yet: nothing but its message has to begin it."""
@@ -122,3 +136,7 @@ class StoredDelivery(BaseModel):
     def shown(self) -> Delivery:
         """The delivery as the API shows it."""
         return Delivery(**self.model_dump(include=set(Delivery.model_fields)))
+
+
+def _seconds_until(moment: str, at: datetime) -> int:
+    return max(0, math.ceil((datetime.fromisoformat(moment) - at).total_seconds()))

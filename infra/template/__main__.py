@@ -1,6 +1,6 @@
 """Writes the template where `make template` wants it: as YAML, for people, and as JSON, which is read sooner.
 
-    python -m infra.template FOLDER [zip]
+python -m infra.template FOLDER [zip]
 """
 
 import json

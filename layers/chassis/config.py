@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     acquirer_url: str | None = None
     bank_url: str | None = None
     resolve_seconds: Annotated[int, Field(ge=1, le=900)] = 60
-    """After which whoever asked the acquirer is done or dead; beyond the timeout of every function."""
+    """After which whoever asked the acquirer is done or dead: longer than any function that asks may take."""
     acquirer_try_seconds: Annotated[float, Field(gt=0, le=30)] = 2.0
     """After which one call to the acquirer is given up, and repeated under the same attempt id."""
     acquirer_total_seconds: Annotated[float, Field(gt=0, le=30)] = 5.0

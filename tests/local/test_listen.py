@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -19,7 +21,7 @@ from local.api import ApiError
 from local.attach import Caller
 from local.errors import LocalError
 from local.main import app
-from local.receiver import MAX_BODY_BYTES, Delivery, Registered, receiving
+from local.receiver import MAX_BODY_BYTES, UNREADABLE, Delivery, Registered, receiving
 from local.system import System
 from tests.conftest import Shop
 from tests.local.webhook import CAPTURED, SECRET, Registry, body_of, signed
@@ -62,6 +64,15 @@ def test_what_does_not_verify_is_told_and_refused(headers: dict[str, str], fault
         answer = httpx.post(endpoint.url, content=body_of(CAPTURED), headers=headers)
     assert answer.status_code == HTTPStatus.BAD_REQUEST
     assert fault in str(heard[0].fault)
+
+
+def test_a_length_of_thousands_of_digits_is_refused() -> None:
+    with listening(Registry()) as (endpoint, heard):
+        url = urlsplit(endpoint.url)
+        with closing(HTTPConnection(url.netloc, timeout=TIMEOUT_SECONDS)) as connection:
+            connection.request("POST", url.path, headers={"Content-Length": "9" * 5000})
+            assert connection.getresponse().status == HTTPStatus.BAD_REQUEST
+    assert [delivery.fault for delivery in heard] == [UNREADABLE]
 
 
 def test_a_tampered_body_is_refused() -> None:

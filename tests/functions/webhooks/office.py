@@ -130,7 +130,7 @@ class Office:
     def retry(self) -> int:
         """Run the schedule, and keep what it begins for this principal; returns how many that is."""
         before = list(self.waiting)
-        delivery.retry()
+        publication.retry()
         sent = [entry for entry in self.waiting if entry not in before]
         own = [entry for entry in sent if getattr(entry[1].body, "principal", None) == self.principal]
         self.waiting = before + own

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from chassis import clock, store
-from functions.webhooks import delivery, gateway, model, publication, table
+from functions.webhooks import gateway, model, publication, table
 from functions.webhooks.records import StoredDelivery, StoredEndpoint
 from functions.webhooks.shapes import DeliveryStatus, Failure, ToldEvent
 from tests.functions.webhooks.office import EVENTS, Office, secret_of
@@ -352,7 +353,7 @@ def test_all_that_is_due_is_begun_however_much_that_is(
     office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table, "DUE_LIMIT", 2)
-    monkeypatch.setattr(delivery, "SLOW_PER_RUN", 5)
+    monkeypatch.setattr(publication, "SLOW_PER_RUN", 5)
     receiver.act("/many", answers(500))
     endpoint = office.register(f"{receiver.url}/many")
     told = office.tell(25)
@@ -361,11 +362,16 @@ def test_all_that_is_due_is_begun_however_much_that_is(
     assert 10 < len(made) < 25  # some of them wait for others, and were not attempted
     office.waiting.clear()
     office.move(minutes=10)
-    # To one that fails, no more than can be sent until the next run.
-    assert office.retry() == delivery.SLOW_PER_RUN
+    # To one that fails, no more than can be sent until the next run; the others are put off to later ones.
+    assert office.retry() == publication.SLOW_PER_RUN
+    moments = sorted(str(office.delivery(event, endpoint).next_attempt_at) for event in told)
+    assert [moment > clock.timestamp(clock.now()) for moment in moments] == [False] * 5 + [True] * 20
+    assert [len(list(group)) for _, group in groupby(moments[5:])] == [5, 5, 5, 5]
     office.waiting.clear()
-    office.change(endpoint, status="enabled")
+    for status in ("disabled", "enabled"):
+        office.change(endpoint, status=status)
+    office.move(minutes=10)
     assert office.retry() == len(told)
     office.waiting.clear()
-    monkeypatch.setattr(delivery, "RETRY_SECONDS", -1)
+    monkeypatch.setattr(publication, "RETRY_SECONDS", -1)
     assert office.retry() <= 2

@@ -1,6 +1,7 @@
 """The log of events: kept once, listed by time and type, seen by nobody else, delivered again when asked."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -69,6 +70,17 @@ def test_an_event_that_is_told_twice_is_one_with_one_delivery(merchant: Inside, 
     assert shown == event.model_dump(exclude={"principal"})
     (delivery,) = merchant("GET", f"/v1/webhook-endpoints/{endpoint_id}/deliveries").body["data"]
     assert (delivery["event"], delivery["status"], delivery["attempts"]) == (event.id, "pending", 0)
+
+
+def test_events_and_deliveries_are_kept_for_thirty_days(merchant: Inside, sent: list[Message]) -> None:
+    endpoint_id = register(merchant).body["id"]
+    event = an_event(merchant.principal.id, created_at=T.format("08"))
+    publication.record([event])
+    for key in ({"pk": event.id, "sk": "EVENT"}, {"pk": event.id, "sk": f"DELIVERY#{endpoint_id}"}):
+        item = store.get(table.TABLE, key)
+        assert item
+        ends = datetime.fromtimestamp(item["ttl"], UTC)
+        assert ends - datetime.fromisoformat(event.created_at) == timedelta(days=30)
 
 
 def test_what_was_told_first_is_what_is_kept(merchant: Inside, sent: list[Message]) -> None:

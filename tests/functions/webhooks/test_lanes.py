@@ -6,6 +6,7 @@ import pytest
 
 from chassis import store
 from functions.webhooks import delivery, model, publication, table
+from functions.webhooks.records import StoredEndpoint
 from functions.webhooks.shapes import DeliveryStatus, Failure
 from tests import receiver as acts
 from tests.functions.webhooks.office import FAST_SECONDS, SLOW_SECONDS, Office
@@ -112,12 +113,13 @@ def test_an_answer_that_takes_long_is_a_success_and_marks_as_slow(
     assert office.endpoint(endpoint).slow is True
 
 
-def known_as_slow(office: Office, url: str, *, fails: bool) -> None:
+def known_as_slow(office: Office, url: str, *, fails: bool) -> StoredEndpoint:
     """Have an endpoint that the slow lane serves; `fails`: since its last attempt failed."""
     endpoint = office.register(url)
     since = endpoint.created_at if fails else None
     slow = endpoint.model_copy(update={"slow": True, "failing_since": since})
     store.commit(table.save_endpoint(slow))
+    return endpoint
 
 
 def test_at_most_two_go_to_one_endpoint_at_once_and_the_others_come_again(
@@ -178,3 +180,18 @@ def test_what_the_slow_lane_has_for_one_that_is_well_again_goes_on_in_the_fast_o
     office.work()
     assert office.batches == [(SLOW, 3), (FAST, 3)]
     assert len(receiver.at("/well/again")) == 5
+
+
+def test_one_that_does_not_answer_is_left_alone_for_a_while(office: Office, receiver: Receiver) -> None:
+    office.hurry()
+    receiver.act("/silent", acts.hangs)
+    silent = known_as_slow(office, f"{receiver.url}/silent", fails=True)
+    told = office.tell(25)
+    for _ in range(2):
+        office.hand_over(FAST)
+    started = time.monotonic()
+    while office.queued(SLOW):
+        office.hand_over(SLOW)
+    assert time.monotonic() - started < 2 * SLOW_SECONDS
+    assert sum(office.delivery(event, silent).attempts for event in told) == 2
+    assert len(receiver.at("/silent")) == 2

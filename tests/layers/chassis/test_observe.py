@@ -11,6 +11,7 @@ import pytest
 
 from chassis import observe, store
 from chassis.auth import Access
+from chassis.config import ConfigurationError
 from chassis.errors import Conflict
 from chassis.observe import Meter, RequestRecord, metered, report
 from chassis.paging import listed
@@ -202,6 +203,15 @@ def test_a_defect_leaves_its_places_and_type_without_its_message(
     assert "RuntimeError" in str(line["exception"])
     assert "make_order" in str(line["exception"])
     assert "broken by" not in str(line)
+
+
+def test_what_is_wrong_with_the_configuration_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    observe._logger.cache_clear()
+    record = observe.RequestRecord("req")
+    with pytest.raises(ConfigurationError), observe.reported("orders", record):
+        raise ConfigurationError("TAEL_STAGE: must be set")
+    observe._logger.cache_clear()
+    assert only_line(capsys)["exception"][-1] == "ConfigurationError: TAEL_STAGE: must be set"
 
 
 def test_a_line_is_a_metric_in_the_embedded_format(
