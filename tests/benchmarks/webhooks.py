@@ -137,7 +137,7 @@ def _show(console: Console, results: list[Result]) -> None:
     console.print(shown)
     console.print(
         "Only the endpoints that are well are counted. All events are sent at once, so a delay is mostly the "
-        "time in the queue. Simulated: the events. The engine is MiniStack, and a queue has one worker, so the "
+        "time in the queue. Simulated: the events. The engine is MiniStack, and a queue has one worker: the "
         "seconds say nothing of AWS. Again: make bench"
     )
 
