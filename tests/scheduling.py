@@ -1,4 +1,4 @@
-"""Which of the processes runs which tests: those that need a costly system of their own stay together."""
+"""Which of the two processes runs which tests: those that need a costly system of their own stay together."""
 
 from xdist.scheduler import LoadFileScheduling
 
