@@ -96,6 +96,11 @@ def wants(endpoint: StoredEndpoint, event_type: str) -> bool:
     return endpoint.status == "enabled" and any(fnmatchcase(event_type, each) for each in endpoint.events)
 
 
+def is_to_be_told(endpoint: StoredEndpoint, event: StoredEvent) -> bool:
+    """Whether an event goes to the endpoint, as it is by now."""
+    return not endpoint.deleted and wants(endpoint, event.type) and event.created_at >= endpoint.told_from
+
+
 def new_endpoint(principal: str, intent: Intent, new: NewEndpoint, at: datetime) -> StoredEndpoint:
     """The endpoint that a request asks for."""
     stamp = clock.timestamp(at)

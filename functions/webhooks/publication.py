@@ -26,24 +26,16 @@ PER_RUN, SLOW_PER_RUN = 500, 20
 def record(told: Sequence[ToldEvent]) -> dict[int, Exception]:
     """Keep each event once, and have it delivered, however often it is told; returns failures by position."""
     # Dying anywhere here is mended by the messages, which come again and do what is missing.
-    endpoints = {principal: table.endpoints_of(principal) for principal in {each.principal for each in told}}
-    wanted = [
-        [
-            one
-            for one in endpoints[each.principal]
-            if model.wants(one, each.type) and each.created_at >= one.told_from
-        ]
-        for each in told
-    ]
+    endpoints = {
+        principal: table.all_endpoints_of(principal) for principal in {each.principal for each in told}
+    }
     # Much is told again, such as each day what was of late: reading it costs less than a put that is refused.
-    known = table.known(
-        (event.id, [one.id for one in those]) for event, those in zip(told, wanted, strict=True)
-    )
+    known = table.known((each.id, [one.id for one in endpoints[each.principal]]) for each in told)
     begun: dict[int, list[Message]] = {}
     failed: dict[int, Exception] = {}
     for position, event in enumerate(told):
         try:
-            begun[position] = _recorded(model.recorded(event), wanted[position], known)
+            begun[position] = _recorded(model.recorded(event), endpoints[event.principal], known)
         except Exception as error:  # noqa: BLE001 - whatever it is, this event alone is told again
             failed[position] = error
     try:
@@ -58,10 +50,14 @@ def _recorded(event: StoredEvent, endpoints: Iterable[StoredEndpoint], known: Kn
     if event.id not in known.events:
         with suppress(Exists):
             store.commit(table.create_event(event))
-    begun = [
-        (known.deliveries.get((event.id, each.id)) or _begun(model.new_delivery(event, each)), each)
-        for each in endpoints
-    ]
+    begun = []
+    for each in endpoints:
+        # What was begun goes on, whatever its endpoint asks for by now: nobody else would ever attempt it.
+        delivery = known.deliveries.get((event.id, each.id))
+        if delivery is None and model.is_to_be_told(each, event):
+            delivery = _begun(model.new_delivery(event, each))
+        if delivery is not None:
+            begun.append((delivery, each))
     return [
         attempt_of(delivery, endpoint)
         for delivery, endpoint in begun

@@ -111,9 +111,8 @@ def send(messages: Iterable[Message]) -> None:
         mine = entries.setdefault(message.queue, [])
         mine.append(_entry(message, len(mine)))
     for queue, waiting in entries.items():
-        url = queue_url(queue)
         for batch in _packed(waiting):
-            _send_until_deadline(url, batch)
+            _send_until_deadline(queue, batch)
 
 
 def send_as_found(messages: Iterable[Message]) -> int:
@@ -150,11 +149,11 @@ def _packed(entries: Sequence[_Entry]) -> Iterator[list[_Entry]]:
         yield batch
 
 
-def _send_until_deadline(url: str, batch: list[_Entry]) -> None:
+def _send_until_deadline(queue: str, batch: list[_Entry]) -> None:
     """Send one batch, and again with full jitter what of it the queue did not take."""
     started = clock.monotonic()
     tries = 0
-    while batch := _refused(url, batch):
+    while batch := _refused(queue, batch):
         ceiling = min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**tries)
         pause = random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret
         if clock.monotonic() + pause - started > DEADLINE_SECONDS:
@@ -164,10 +163,10 @@ def _send_until_deadline(url: str, batch: list[_Entry]) -> None:
         clock.sleep(pause)
 
 
-def _refused(url: str, batch: list[_Entry]) -> list[_Entry]:
+def _refused(queue: str, batch: list[_Entry]) -> list[_Entry]:
     """Send a batch; returns the entries that are to be sent again."""
     try:
-        answer = aws.client("sqs").send_message_batch(QueueUrl=url, Entries=batch)
+        answer = aws.client("sqs").send_message_batch(QueueUrl=queue_url(queue), Entries=batch)
     except aws.FAILURES as error:
         if not aws.is_transient(error):
             raise

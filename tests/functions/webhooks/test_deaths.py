@@ -135,7 +135,7 @@ def test_a_death_before_each_of_its_calls(
 def test_deaths_at_random(
     office: Office, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    chooser = random.Random(seed)  # noqa: S311 - deaths, not a secret
+    chooser = random.Random(seed)
     story = Story(office, receiver, 3, *ACTS)
     life = Life(monkeypatch, lambda _: chooser.random() < 0.2)
     story.live(life)

@@ -72,6 +72,25 @@ def test_an_event_that_is_told_twice_is_one_with_one_delivery(merchant: Inside, 
     assert (delivery["event"], delivery["status"], delivery["attempts"]) == (event.id, "pending", 0)
 
 
+@pytest.mark.parametrize("what", [{"events": ["refund.*"]}, {"status": "disabled"}])
+def test_what_was_begun_is_attempted_whatever_its_endpoint_asks_for_since(
+    merchant: Inside, sent: list[Message], monkeypatch: pytest.MonkeyPatch, what: dict[str, Any]
+) -> None:
+    """Found by the simulation: a delivery that was kept before its message was sent stayed pending."""
+    endpoint_id = register(merchant, "payment.*").body["id"]
+    event = an_event(merchant.principal.id)
+    with monkeypatch.context() as away:
+        away.setattr(events, "send", unavailable)
+        assert list(publication.record([event])) == [0]
+    assert merchant("PATCH", f"/v1/webhook-endpoints/{endpoint_id}", what).status == 200
+    assert publication.record([event]) == {}
+    assert [attempt.endpoint for _, attempt in attempts(sent)] == [endpoint_id]
+
+
+def unavailable(messages: Iterable[Message]) -> None:
+    raise Unavailable
+
+
 def test_events_and_deliveries_are_kept_for_thirty_days(merchant: Inside, sent: list[Message]) -> None:
     endpoint_id = register(merchant).body["id"]
     event = an_event(merchant.principal.id, created_at=T.format("08"))

@@ -29,10 +29,10 @@ class FakeQueues:
         self.answers = list(answers)
         self.batches: list[tuple[str, list[dict[str, Any]]]] = []
 
-    def get_queue_url(self, QueueName: str) -> Any:  # noqa: N803
+    def get_queue_url(self, QueueName: str) -> Any:
         return {"QueueUrl": f"http://queues/{QueueName}"}
 
-    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
         self.batches.append((QueueUrl, Entries))
         return self.answers.pop(0)(Entries) if self.answers else {"Successful": []}
 
@@ -110,6 +110,20 @@ def test_a_call_that_fails_is_repeated_whole(install: Install, answer: Answer) -
     fake = install(FakeQueues(answer))
     send(messages(2))
     assert fake.sent() == [["0000", "0001"], ["0000", "0001"]]
+
+
+def test_asking_where_the_queue_is_is_repeated_too(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the simulation: it failed the whole batch of a process that had just begun."""
+    fake = install(FakeQueues())
+    refusals = [throttled, unreachable]
+    look_up = fake.get_queue_url
+
+    def now_and_then(QueueName: str) -> Any:
+        return refusals.pop()([]) if refusals else look_up(QueueName)
+
+    monkeypatch.setattr(fake, "get_queue_url", now_and_then)
+    send(messages(2))
+    assert fake.sent() == [["0000", "0001"]]
 
 
 def test_a_queue_that_stays_away_is_unavailable(install: Install, monkeypatch: pytest.MonkeyPatch) -> None:
