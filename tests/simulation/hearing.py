@@ -1,0 +1,144 @@
+"""Owns what others must have heard when all is at rest: events, webhooks, dead letters, and no secrets."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+
+from botocore.exceptions import ClientError
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from functions.webhooks import model
+from functions.webhooks.records import StoredEndpoint
+from infra.declaration import QUEUES
+from tests.simulation.books import Books
+from tests.simulation.observer import Told
+from tests.simulation.town import CARDS
+from tests.simulation.world import World
+
+
+def events_are_told(world: World, books: Books) -> Iterator[str]:
+    """I7: every committed change has its event in the log, and in it once."""
+    told: Counter[Told] = Counter()
+    for event in books.records["event"]:
+        body = json.loads(event["body"])
+        data = body["data"]
+        is_payment = event["type"].startswith("payment.")
+        subject = f"{event['principal']}#{data['order_id']}" if is_payment else data["id"]
+        told[Told(event["type"], subject, body["sequence"])] += 1
+    expected = world.observer.expected
+    # What a stream's consumer gave up after all its tries is in a queue of its own, with an alarm.
+    given_up = {record.sequence_number for _, record in world.machines.given_up}
+    yield from (
+        f"never told: {each}"
+        for each, number in expected.items()
+        if each not in told and number not in given_up
+    )
+    for each, count in told.items():
+        if count > 1:
+            yield f"told {count} times: {each}"
+        if each not in expected and each.type != DISABLED:
+            yield f"told, and it never happened: {each}"
+
+
+def deliveries_end(world: World, books: Books) -> Iterator[str]:
+    """Every delivery has ended, and what is said to have arrived did, with a signature that verifies."""
+    arrived = {(letter.url, letter.headers["webhook-id"]) for letter in world.receivers.received}
+    endpoints = {item["id"]: item for item in books.records["endpoint"]}
+    for delivery in books.records["delivery"]:
+        url = endpoints[delivery["endpoint"]]["url"]
+        status = delivery.get("status", "pending")
+        if status == "pending":
+            yield f"{delivery['event']} to {url} is pending: {delivery}"
+        if status == "succeeded" and (url, delivery["event"]) not in arrived:
+            yield f"{delivery['event']} to {url} succeeded, and never arrived"
+    begun = {(delivery["event"], delivery["endpoint"]) for delivery in books.records["delivery"]}
+    for endpoint in books.records["endpoint"]:
+        if endpoint["version"] > 1 or endpoint["events"] != ["*"]:
+            continue  # what it asked for has changed meanwhile
+        for event in books.records["event"]:
+            mine = event["principal"] == endpoint["principal"]
+            late = event["created_at"] >= endpoint.get("told_from", "")
+            if mine and late and (event["id"], endpoint["id"]) not in begun:
+                yield f"{event['type']} {event['id']} was never sent to {endpoint['url']}"
+    yield from _badly_signed(world, books)
+
+
+def _badly_signed(world: World, books: Books) -> Iterator[str]:
+    secrets = {
+        item["url"]: [
+            model.secret_of(StoredEndpoint.model_validate(item), name) for name in _secret_ids(item)
+        ]
+        for item in books.records["endpoint"]
+    }
+    for letter in world.receivers.received[-3:]:
+        if not any(_verifies(secret, letter.body, dict(letter.headers)) for secret in secrets[letter.url]):
+            yield f"{letter.headers['webhook-id']} to {letter.url} has no signature of ours"
+
+
+def _secret_ids(item: dict[str, object]) -> tuple[str, ...]:
+    return StoredEndpoint.model_validate(item).secret_ids
+
+
+def _verifies(secret: str, body: bytes, headers: dict[str, str]) -> bool:
+    try:
+        Webhook(secret).verify(body, headers)
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+def poison_is_alone(world: World, books: Books) -> Iterator[str]:
+    """I10: what nobody can read has ended as a dead letter, and nothing else has."""
+    for queue in QUEUES:
+        dead = world.queues.bodies(queue.dead_letter)
+        if len(dead) != world.poisoned[queue.name]:
+            yield f"{queue.name} has {len(dead)} dead letters, of {world.poisoned[queue.name]}: {dead}"
+        if world.queues.waiting(queue.name):
+            yield f"{queue.name} still has {world.queues.bodies(queue.name)}"
+
+
+def no_card_in_clear(world: World, books: Books) -> Iterator[str]:
+    """I11: no card number and no security code in any table, queue, log or answer."""
+    queued = [world.queues.bodies(name) for queue in QUEUES for name in (queue.name, queue.dead_letter)]
+    answers = [answer.body for ask in world.counter.asked for answer in ask.answers]
+    places = {"tables": books.records, "queues": queued, "logs": world.logs, "answers": answers}
+    for place, content in places.items():
+        text = repr(content)
+        for number, cvc in CARDS:
+            if number in text or f"'{cvc}'" in text:
+                yield f"a card of {number[:6]}... is in the {place}"
+
+
+def sums_follow(world: World, books: Books) -> Iterator[str]:
+    """The roll-up says what the journal says, through the API."""
+    rolled, counted = (
+        world.fetched(f"/v1/ledger/trial-balance?source={source}") for source in ("rollup", "journal")
+    )
+    for name in ("data", "entries", "balanced"):
+        if rolled.get(name) != counted.get(name):
+            yield f"the roll-up has {name} {rolled.get(name)}, and the journal {counted.get(name)}"
+
+
+PASSING = frozenset(
+    {
+        *("Killed", "Unavailable", "StillUnknown", "Busy", "ReadTimeoutError", "ConnectTimeoutError"),
+        *("ClientError", "ExceptionGroup", "CardDeclined", "InProgress", "Overdue", "RequestThrottled"),
+    }
+)
+"""What a function may end with in bad weather."""
+DISABLED = "webhook_endpoint.disabled"
+UNREADABLE = "ValidationError"
+
+
+def nothing_breaks(world: World, books: Books) -> Iterator[str]:
+    """No function ends, and no message fails, by anything but the weather, and poison by being poison."""
+    for name, failure in world.machines.failures:
+        if not isinstance(failure, ClientError) and type(failure).__name__ not in PASSING:
+            yield f"{name} ended by {failure!r}"
+    for _, line in world.logs:
+        for casualty in line.get("failures", ()):
+            if casualty["error"] not in PASSING | {UNREADABLE}:
+                yield f"{line['operation']} failed by {casualty['error']} at {casualty['at']}"
+
+
+CHECKS = (nothing_breaks, events_are_told, deliveries_end, poison_is_alone, no_card_in_clear, sums_follow)

@@ -1,0 +1,316 @@
+"""Owns what must hold when all is at rest: the money, the records, the strangers and the answers."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from chassis.attributes import Item
+from tests.simulation.acquirer import APPROVED
+from tests.simulation.bank import ACCEPTED
+from tests.simulation.books import Books, is_guarded
+from tests.simulation.callers import Ask, is_open
+from tests.simulation.town import FIRST_REFERENCE, Town
+from tests.simulation.world import World
+
+Check = Callable[[World, Books], Iterator[str]]
+
+
+def zero_sum(world: World, books: Books) -> Iterator[str]:
+    """I1: per currency, guarded balances and the entries of all other accounts make zero."""
+    totals: Counter[str] = Counter()
+    for item in books.balances.values():
+        totals[item["currency"]] += item["available"] + item["held"]
+    for (account, currency), total in books.sums.items():
+        if not is_guarded(account):
+            totals[currency] += total
+    yield from (f"{currency} adds up to {total}" for currency, total in totals.items() if total)
+
+
+def balances_are_sums(world: World, books: Books) -> Iterator[str]:
+    """I4: each balance is the sum of its entries, and each movement has one entry for each guarded side."""
+    for name, item in books.balances.items():
+        entries = books.sums.get((name, item["currency"]), 0)
+        if item["available"] + item["held"] != entries:
+            yield f"{name} has {item['available']} + {item['held']} held, and entries for {entries}"
+    for posting, entries_of in books.postings.items():
+        first = entries_of[0]
+        sides = [name for name in (first["source"], first["target"]) if is_guarded(name)]
+        said = {(each["source"], each["target"], each["amount"]) for each in entries_of}
+        same = len(said) == 1
+        if len(entries_of) != max(1, len(sides)) or not same:
+            yield f"posting {posting} has {len(entries_of)} entries: {entries_of}"
+
+
+def records_move_money(world: World, books: Books) -> Iterator[str]:
+    """Every record has moved exactly the money that it says, and nothing else moved any."""
+    expected = Counter(_movements(world, books))
+    actual = Counter(
+        (first["reason"], first["source"], first["target"], first["amount"])
+        for first, *_ in books.postings.values()
+    )
+    yield from (f"not in the journal: {each} x{count}" for each, count in (expected - actual).items())
+    yield from (f"only in the journal: {each} x{count}" for each, count in (actual - expected).items())
+
+
+Movement = tuple[str, str, str, int]
+"""Reason, from, to, and how much."""
+
+
+def _movements(world: World, books: Books) -> Iterator[Movement]:
+    yield from _of_payments(books)
+    for transfer in books.records["transfer"]:
+        if transfer["status"] == "completed":
+            sides = f"wallet:{transfer['from_wallet']}", f"wallet:{transfer['to_wallet']}"
+            yield "transfer", *sides, transfer["amount"]
+    for deposit in books.records["deposit"]:
+        yield "deposit", f"bank:{deposit['currency']}", f"wallet:{deposit['wallet']}", deposit["amount"]
+    for topup in books.records["topup"]:
+        if topup["status"] == "succeeded":
+            receivable = f"acquirer_receivable:{topup['currency']}"
+            yield "topup", receivable, f"wallet:{topup['wallet']}", topup["amount"]
+    for settlement in books.records["settlement"]:
+        yield from _of_settlement(settlement)
+    for payout in books.records["payout"]:
+        yield from _of_payout(world, payout)
+
+
+def _of_payments(books: Books) -> Iterator[Movement]:
+    sides = {}
+    for payment in books.records["payment"]:
+        pending = f"merchant_pending:{payment['merchant_id']}:{payment['currency']}"
+        sides[payment["pk"]] = _payer(payment), pending
+        if payment.get("captured"):
+            yield "payment", *sides[payment["pk"]], payment["captured"]
+    for refund in books.records["refund"]:
+        if refund["status"] == "succeeded":
+            payer, pending = sides[refund["pk"]]
+            yield "refund", pending, payer, refund["amount"]
+
+
+def _payer(payment: Item) -> str:
+    source = payment["attempts"][-1]["source"]
+    if "wallet" in source:
+        return f"wallet:{source['wallet']}"
+    return f"acquirer_receivable:{payment['currency']}"
+
+
+def _of_settlement(settlement: Item) -> Iterator[Movement]:
+    if settlement["status"] != "released":
+        return
+    whose = f"{settlement['merchant_id']}:{settlement['currency']}"
+    fees, net = settlement.get("fees", 0), _net(settlement)
+    if fees:
+        yield "fee", f"merchant_pending:{whose}", f"fees:{settlement['currency']}", fees
+    if net > 0:
+        yield "net_settlement", f"merchant_pending:{whose}", f"merchant_available:{whose}", net
+
+
+def _net(settlement: Item) -> int:
+    came = int(settlement.get("captured", 0)) + int(settlement.get("carried_in", 0))
+    return came - int(settlement.get("refunded", 0)) - int(settlement.get("fees", 0))
+
+
+def _of_payout(world: World, payout: Item) -> Iterator[Movement]:
+    if payout["status"] in {"processing", "failed"}:
+        return
+    currency, amount = payout["currency"], payout["amount"]
+    available = f"merchant_available:{payout['merchant_id']}:{currency}"
+    source = f"wallet:{payout['wallet']}" if payout.get("wallet") else available
+    transit, bank = f"bank_in_transit:{currency}", f"bank:{currency}"
+    yield "payout", source, transit, amount
+    order = world.bank.orders[payout["attempt_id"]]
+    was_paid = order.paid > 0
+    if was_paid:
+        yield "payout_paid", transit, bank, amount
+    if payout["status"] == "returned":
+        yield "payout_return", bank if was_paid else transit, source, amount
+
+
+def acquirer_agrees(world: World, books: Books) -> Iterator[str]:
+    """I6: what the acquirer charged is what our records say, charge by charge, and to the penny in all."""
+    due = dict(_charges(books))
+    for attempt in world.acquirer.attempts.values():
+        if attempt.verb in {"authorize", "void"}:
+            name, net = due.pop(attempt.id, ("nothing of ours", 0))
+            if attempt.net != net:
+                yield f"{attempt.id} charged {attempt.net}, and {name} says {net}"
+    yield from (f"{name} says {net}, and {each} charged nothing" for each, (name, net) in due.items() if net)
+    charged = sum(attempt.net for attempt in world.acquirer.attempts.values() if attempt.charge is None)
+    owed = -sum(total for (name, _), total in books.sums.items() if name.startswith("acquirer_receivable"))
+    if charged != owed:
+        yield f"the acquirer owes {charged}, and the ledger says {owed}"
+
+
+def _charges(books: Books) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Each attempt at a card, and what it has brought in the end."""
+    for payment in books.records["payment"]:
+        for attempt in payment["attempts"]:
+            if "card" in attempt["source"]:
+                won = attempt is payment["attempts"][-1] and payment["status"] not in {"failed", "canceled"}
+                net = payment.get("captured", 0) - payment.get("refunded", 0) if won else 0
+                yield attempt["attempt_id"], (f"payment {payment['pk']} ({payment['status']})", net)
+    for topup in books.records["topup"]:
+        net = topup["amount"] if topup["status"] == "succeeded" else 0
+        yield topup["attempt_id"], (f"top-up {topup['pk']} ({topup['status']})", net)
+
+
+def bank_agrees(world: World, books: Books) -> Iterator[str]:
+    """What the bank paid and returned is what our payouts say."""
+    known = set()
+    for payout in books.records["payout"]:
+        order = world.bank.orders.get(payout["attempt_id"])
+        known.add(payout["attempt_id"])
+        taken = order is not None and order.outcome == ACCEPTED
+        ours = payout["status"] not in {"processing", "failed"}
+        if taken != ours:
+            yield f"payout {payout['pk']} is {payout['status']}, and the bank has {order}"
+        if order is not None and taken:
+            back = order.asked["amount"] if payout["status"] == "returned" else 0
+            if order.returned != back or order.asked["amount"] != payout["amount"]:
+                yield f"payout {payout['pk']} is {payout['status']}, and the bank has {order}"
+    yield from (
+        f"the bank took {order.id}, of which we know nothing"
+        for order in world.bank.orders.values()
+        if order.id not in known and order.outcome == ACCEPTED
+    )
+
+
+def everything_ends(world: World, books: Books) -> Iterator[str]:
+    """I5: nothing that was accepted is left open."""
+    ends = {
+        "payment": {"captured", "partially_refunded", "refunded", "failed", "canceled"},
+        "refund": {"succeeded", "failed"},
+        "topup": {"succeeded", "failed"},
+        "payout": {"paid", "returned", "failed"},
+        "settlement": {"released"},
+    }
+    for kind, final in ends.items():
+        for record in books.records[kind]:
+            if record["status"] not in final or record.get("pending"):
+                yield f"{kind} {record['pk']} is {record['status']}, pending {record.get('pending')}"
+    for name, item in books.balances.items():
+        if item["held"]:
+            yield f"{name} still holds {item['held']}"
+
+
+def settled_once(world: World, books: Books) -> Iterator[str]:
+    """Each capture and each refund is counted by one settlement, whose sums and manifest agree."""
+    listed: Counter[tuple[Any, ...]] = Counter()
+    sums: dict[str, Counter[str]] = {}
+    for chunk in books.records["chunk"]:
+        mine = sums.setdefault(chunk["pk"], Counter())
+        for amount, fee, _, order, *refund in chunk["lines"]:
+            listed[(amount, fee, order, *refund)] += 1
+            mine["refunded" if refund else "captured"] += amount
+            mine["fees"] += fee
+    due: Counter[tuple[Any, ...]] = Counter(
+        (payment["captured"], payment.get("fee", 0), payment["order_id"])
+        for payment in books.records["payment"]
+        if payment.get("captured")
+    )
+    for refund in books.records["refund"]:
+        if refund["status"] == "succeeded":
+            due[(refund["amount"], 0, refund["order_id"], refund["id"])] += 1
+    yield from (f"not settled: {line} x{count}" for line, count in (due - listed).items())
+    yield from (f"settled too often: {line} x{count}" for line, count in (listed - due).items())
+    for settlement in books.records["settlement"]:
+        for name in ("captured", "refunded", "fees"):
+            counted = sums.get(settlement["pk"], Counter())[name]
+            if settlement.get(name, 0) != counted:
+                yield f"{settlement['pk']} says {name} {settlement.get(name, 0)}, its manifest {counted}"
+
+
+def carried_over(world: World, books: Books) -> Iterator[str]:
+    """What a merchant has pending, when all is released, is what its last settlement lacked."""
+    for carry in books.records["carry"]:
+        account = f"merchant_pending:{carry['pk'].partition('#')[0]}:{carry['currency']}"
+        pending = books.sums.get((account, carry["currency"]), 0)
+        if pending != carry.get("amount", 0):
+            yield f"{account} is {pending}, and {carry.get('amount', 0)} is carried over"
+
+
+def answered_alike(world: World, books: Books) -> Iterator[str]:
+    """I3: once a request has its answer, every repetition gets the same status and the same id."""
+    for ask in world.counter.asked:
+        if ask.kind == "look":
+            continue
+        final = [answer for answer in ask.answers if not is_open(answer) and answer.status != 202]
+        for before, after in pairwise(final):
+            if before.status in {404, 409, 422} or (not ask.key and before.status >= 400):
+                continue
+            if (before.status, before.body.get("id")) != (after.status, after.body.get("id")):
+                yield f"{ask}: {before.status} {before.body.get('id')}, then {after.status} {after.body}"
+        for answer in ask.answers:
+            if answer.status == 500:
+                yield f"{ask}: 500"
+
+
+def one_effect_per_key(world: World, books: Books) -> Iterator[str]:
+    """I3: what callers were told was made is there, once, and what is there was asked for by somebody."""
+    made = {
+        "refund": {record["id"] for record in books.records["refund"]},
+        "transfer": {record["pk"] for record in books.records["transfer"]},
+        "top up": {record["pk"] for record in books.records["topup"]},
+        "pay out": {record["pk"] for record in books.records["payout"]},
+        "deposit": {each["pk"] for each in books.records["deposit"] if each["reference"] != FIRST_REFERENCE},
+    }
+    for kind, records in made.items():
+        asks = [ask for ask in world.counter.asked if ask.kind == kind]
+        told = {answer.body["id"] for ask in asks for answer in ask.answers if answer.status in {201, 202}}
+        yield from (f"{kind} {missing} was promised and is not there" for missing in told - records)
+        if len(records) > len({(ask.key, ask.path, str(ask.body)) for ask in asks}):
+            yield f"{len(records)} x {kind}, for {len(asks)} requests"
+
+
+def strangers_stay_out(world: World, books: Books) -> Iterator[str]:
+    """I12: nobody reaches, or is shown, what is another's."""
+    for ask in world.counter.asked:
+        if ask.kind == "intrude":
+            for answer in ask.answers:
+                if answer.status not in {404, 422} and not is_open(answer):
+                    yield f"{ask}: {answer.status} {answer.body}"
+        if ask.kind == "look":
+            yield from _shown_to_others(world.town, ask)
+        if ask.kind == "blunder":
+            yield from (f"{ask}: {each.status}" for each in ask.answers if each.status not in {422, 503})
+    stolen = ("stolen", "blunder")
+    yield from (f"{each['pk']} is there" for each in books.records["payment"] if each["order_id"] in stolen)
+
+
+def _shown_to_others(town: Town, ask: Ask) -> Iterator[str]:
+    (other,) = (shop for shop in town.shops if shop.caller is not ask.caller)
+    hidden = {*other.wallets, *other.cards, *other.orders}
+    for answer in ask.answers:
+        text = str(answer.body)
+        yield from (f"{ask} shows {each}" for each in hidden if each in text)
+
+
+def approved_once(world: World, books: Books) -> Iterator[str]:
+    """I6: of all attempts at an order, one at most has taken money."""
+    for payment in books.records["payment"]:
+        taken = [
+            attempt["attempt_id"]
+            for attempt in payment["attempts"]
+            if (known := world.acquirer.attempts.get(attempt["attempt_id"])) is not None
+            and known.outcome == APPROVED
+            and not known.voided
+        ]
+        if len(taken) > 1:
+            yield f"order {payment['pk']} was charged by {taken}"
+
+
+CHECKS: tuple[Check, ...] = (
+    zero_sum,
+    balances_are_sums,
+    records_move_money,
+    acquirer_agrees,
+    approved_once,
+    bank_agrees,
+    everything_ends,
+    settled_once,
+    carried_over,
+    answered_alike,
+    one_effect_per_key,
+    strangers_stay_out,
+)

@@ -1,0 +1,70 @@
+"""Runs one seed from its founding to its last check, and says what did not hold."""
+
+import gc
+import time
+from dataclasses import dataclass, field
+
+from infra.declaration import TABLES
+from tests.simulation import hearing, invariants, wire
+from tests.simulation.books import Books
+from tests.simulation.process import living_in
+from tests.simulation.scheduler import Stuck
+from tests.simulation.trace import Trace
+from tests.simulation.world import OPERATIONS, World
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run went."""
+
+    seed: int
+    violations: list[str]
+    trace: Trace
+    operations: int
+    commits: int
+    seconds: float
+    faults: list[str] = field(default_factory=list)
+
+
+def simulate(seed: int, operations: int = OPERATIONS, *, through_botocore: bool = False) -> Result:
+    """Live one seed; for a process whose settings are `process.settled`.
+
+    Through botocore it takes some times as long, and must be the same run.
+    """
+    began = time.perf_counter()
+    world = World(seed)
+    if through_botocore:
+        call = world.services.call
+        world.services.clients = {name: wire.client(name, call) for name in world.services.clients}
+    with living_in(world):
+        try:
+            world.found()
+            world.live(operations)
+            world.rest()
+            violations = verdict(world)
+        except Stuck as stuck:
+            violations = [*world.observer.violations, f"it does not come to an end: {stuck}"]
+    gc.collect()
+    took = time.perf_counter() - began
+    faults = [f"{fault} {rate:.1%}" for fault, rate in world.storm.items()]
+    return Result(
+        seed, violations, world.trace, len(world.counter.asked), world.observer.commits, took, faults
+    )
+
+
+def verdict(world: World) -> list[str]:
+    """What did not hold, at any commit or at the end."""
+    database = world.database
+    stored = [
+        (state.declared.name, item)
+        for state in database.tables.values()
+        for item in state.items.values()
+        if state.declared.name in {table.name for table in TABLES}
+    ]
+    books = Books.of(stored)
+    faults = [
+        f"{check.__name__}: {fault}"
+        for check in (*invariants.CHECKS, *hearing.CHECKS)
+        for fault in check(world, books)
+    ]
+    return [*world.observer.violations, *faults]
