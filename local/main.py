@@ -11,6 +11,7 @@ from rich.console import Console
 from chassis.config import Engine as EngineKind
 from local import dead_letters, events
 from local.attach import attach, in_the_name_of, platform
+from local.bench.command import bench
 from local.calendar import seconds_of
 from local.command import STATE, MerchantOption, StateOption, ending
 from local.demo import story
@@ -98,6 +99,9 @@ def demo(
     """
     with ending():
         story.run(Console(), url, csv)
+
+
+app.command()(bench)
 
 
 @app.command("listen")

@@ -1,0 +1,1 @@
+"""`tael bench`: verified payments per second, capacity per worker, latency and cost."""
