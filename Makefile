@@ -9,7 +9,7 @@ READY := .venv/.ready
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test bench check lint format types imports kubernetes containerfile template cfn checkov bandit audit images containers lock clean
+.PHONY: help setup demo up test simulate mutations bench peers check lint format types imports kubernetes containerfile template cfn checkov bandit audit images containers lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,9 +36,33 @@ up: $(READY) ## serve the API on this machine until Ctrl-C
 test: $(READY) ## run the whole test suite
 	$(BIN)/pytest $(ARGS)
 
-bench: $(READY) ## measure settlement at volume, and webhooks with bad endpoints among them
+bench: $(READY) ## measure settlement at volume and webhooks with bad endpoints, and simulate scale on AWS
 	$(BIN)/python -m tests.benchmarks.settlement
 	$(BIN)/python -m tests.benchmarks.webhooks
+	$(BIN)/python -m tests.benchmarks.scale
+
+SEEDS := 300
+FIRST := 1
+
+simulate: $(READY) ## live through SEEDS=300 seeds from FIRST=1 on, with a fault at any call, and check that all holds
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
+
+mutations: $(READY) ## plant bugs in memory, one after the other: the simulation must find each
+	$(BIN)/python -m tests.simulation.mutations $(ARGS)
+
+# PostgreSQL's client, Django and django-hordak are peers and no parts: they have an environment of their own.
+.venv-benchmarks/.ready: $(LOCKS)/development.txt $(LOCKS)/benchmarks.txt | $(READY)
+	$(PYTHON) -m venv .venv-benchmarks
+	$(BIN)/uv pip sync --quiet --python .venv-benchmarks/bin/python --require-hashes $(LOCKS)/bootstrap.txt \
+	    $(LOCKS)/development.txt $(LOCKS)/benchmarks.txt
+	$(BIN)/uv pip install --quiet --python .venv-benchmarks/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# All are measured even after one has missed its bar, and any that has fails the target.
+peers: .venv-benchmarks/.ready ## measure costs, handlers and imports beside a peer's and boto3's, and PostgreSQL
+	@missed=0; for benchmark in costs handlers imports; do \
+	    $(BIN)/python -m tests.benchmarks.$$benchmark || missed=1; \
+	done; .venv-benchmarks/bin/python -m tests.benchmarks.postgres && exit $$missed
 
 # Every check runs even after one has failed, and any failure fails the target.
 check: $(READY) ## run every other check: lint, format, types, imports, kubernetes, containerfile, cfn, checkov, bandit, audit
@@ -132,6 +156,7 @@ lock: $(READY) ## pin the dependencies again (ARGS=--upgrade for the newest)
 	$(COMPILE) $(ARGS) --output-file $(LOCKS)/development.txt --extra local --group dev pyproject.toml
 	$(COMPILE) $(IMAGES) --output-file $(LOCKS)/runtime.txt pyproject.toml
 	$(COMPILE) --constraint $(LOCKS)/development.txt --output-file $(LOCKS)/containers.txt --group containers
+	$(COMPILE) --constraint $(LOCKS)/development.txt --output-file $(LOCKS)/benchmarks.txt --group benchmarks
 	echo checkov | $(COMPILE) $(ARGS) --output-file $(LOCKS)/checkov.txt -
 	@set -e; for capability in $$($(BIN)/python -m infra.images); do \
 	    echo "$(LOCKS)/$$capability.txt"; \
@@ -140,5 +165,5 @@ lock: $(READY) ## pin the dependencies again (ARGS=--upgrade for the newest)
 	done
 
 clean: ## remove everything that make and the tools made, but never the state in .tael
-	rm -rf .venv .venv-checkov build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-benchmarks .venv-checkov build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

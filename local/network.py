@@ -62,5 +62,4 @@ class Network:
 
     def stop(self) -> None:
         """Stop them; whatever they answered is in their books."""
-        for child in self.children:
-            child.stop(STOP_SECONDS)
+        process.stop(self.children, STOP_SECONDS)

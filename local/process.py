@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import IO, NoReturn, Self
@@ -59,10 +60,10 @@ class Child:
 
     def stop(self, deadline_seconds: float) -> None:
         """Ask it to end and wait; of one that ended by itself, whatever it left running is ended."""
-        if self.process.poll() is not None:
-            self._kill_group()
-            return
-        self.process.terminate()
+        stop([self], deadline_seconds)
+
+    def await_end(self, deadline_seconds: float) -> None:
+        """Wait for one that was asked to end."""
         try:
             code = self.process.wait(deadline_seconds)
         except TimeoutExpired:
@@ -76,10 +77,11 @@ class Child:
     def kill(self) -> None:
         """End it and whatever it started, at once; nothing happens when it has already ended."""
         if self.process.poll() is None:
-            self._kill_group()
+            self.kill_group()
             self.process.wait()
 
-    def _kill_group(self) -> None:
+    def kill_group(self) -> None:
+        """End whatever is left of what it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -95,6 +97,17 @@ class Logs:
     def together(cls, path: Path) -> Self:
         """One file for all it says."""
         return cls(path, path)
+
+
+def stop(children: Sequence[Child], deadline_seconds: float) -> None:
+    """Ask them all to end at the same time, then wait for each; raises when one does not end as it should."""
+    with contextlib.ExitStack() as waiting:
+        for child in children:
+            if child.process.poll() is not None:
+                child.kill_group()
+                continue
+            child.process.terminate()
+            waiting.callback(child.await_end, deadline_seconds)
 
 
 def supervise(children: Sequence[Child]) -> NoReturn:
@@ -115,15 +128,22 @@ def start(
     """Run a module and its arguments as a child in a session of its own: Ctrl-C reaches only `tael`."""
     with _fresh(logs.stdout) as out, _fresh(logs.stderr) if logs.stderr != logs.stdout else out as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.child", str(os.getpid()), *command],
+            [sys.executable, "-m", "local.child", str(_lifeline()), *command],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             start_new_session=True,
-            pass_fds=keep_fds,
+            pass_fds=(*keep_fds, _lifeline()),
         )
     return Child(name, process, logs.stderr)
+
+
+@cache
+def _lifeline() -> int:
+    """The reading end of a pipe whose writing end only this process has, to its own end."""
+    reading, _ = os.pipe()
+    return reading
 
 
 def _fresh(log: Path) -> IO[bytes]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +27,9 @@ DESK = "local.desk"
 """Served beside them on a laptop alone."""
 PROVISION_SECONDS = 60.0
 START_SECONDS = 30.0
-DRAIN_SECONDS = 30.0
 STREAM_DRAIN_SECONDS = 20
+WORKER_SECONDS = 50.0
+"""A stop waits for the work under way, which takes 30 seconds at most, and for the draining."""
 QUEUE_WAIT_SECONDS = 1
 """A stop waits for the receive under way; the embedded engine does not charge for short ones."""
 PRODUCTION_SECRETS = (
@@ -123,8 +124,7 @@ def _start(stack: ExitStack, wanted: _Wanted) -> System:
     http = _start_http(opened, environment, port, wanted.workers)
     stack.callback(http.kill)
     _await_provision(provision)
-    running_workers = _start_workers(stack, opened, environment)
-    stack.callback(http.stop, DRAIN_SECONDS)
+    running_workers = _start_workers(stack, opened, environment, http)
     http.await_until(lambda: answers(url, "/health"), START_SECONDS)
     if network:
         network.await_ready()
@@ -213,25 +213,30 @@ def _start_http(
 
 
 def _start_workers(
-    stack: ExitStack, opened: state.State, environment: Mapping[str, str]
+    stack: ExitStack, opened: state.State, environment: Mapping[str, str], http: process.Child
 ) -> list[process.Child]:
-    """Start what runs without being asked; the stack stops the last one first."""
-    commands = {
-        # The embedded engine's streams are read to their end, because it forgets them.
-        "streams": ["--drain-seconds", str(STREAM_DRAIN_SECONDS)] if _forgets(environment) else [],
-        "queues": ["--wait-seconds", str(QUEUE_WAIT_SECONDS)],
-        "schedules": [],
-    }
-    children = []
-    for kind, options in commands.items():
-        logs = Logs(stdout=opened.logs / f"{kind}.jsonl", stderr=opened.logs / f"{kind}.log")
-        command = [f"runtime.{kind}", *SERVICES, *options]
-        child = process.start(
-            f"The worker for {kind}", command, environment, logs, keep_fds=(opened.lock_fd,)
-        )
-        stack.callback(child.stop, DRAIN_SECONDS + STREAM_DRAIN_SECONDS)
-        children.append(child)
-    return children
+    """Start what runs without being asked; what writes stops together, and then those who read that."""
+    # The embedded engine's streams are read to their end, because it forgets them.
+    drain = ["--drain-seconds", str(STREAM_DRAIN_SECONDS)] if _forgets(environment) else []
+    streams = _start_worker(opened, environment, "streams", drain)
+    stack.callback(streams.stop, WORKER_SECONDS)
+    writers = [http]
+    stack.callback(process.stop, writers, WORKER_SECONDS)
+    writers.append(_start_worker(opened, environment, "queues", ["--wait-seconds", str(QUEUE_WAIT_SECONDS)]))
+    writers.append(_start_worker(opened, environment, "schedules", []))
+    return [streams, *writers[1:]]
+
+
+def _start_worker(
+    opened: state.State, environment: Mapping[str, str], kind: str, options: Sequence[str]
+) -> process.Child:
+    return process.start(
+        f"The worker for {kind}",
+        [f"runtime.{kind}", *SERVICES, *options],
+        environment,
+        Logs(stdout=opened.logs / f"{kind}.jsonl", stderr=opened.logs / f"{kind}.log"),
+        keep_fds=(opened.lock_fd,),
+    )
 
 
 def _forgets(environment: Mapping[str, str]) -> bool:

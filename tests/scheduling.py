@@ -14,8 +14,14 @@ TOGETHER = {
 """Start of a file's name -> the system that its tests share, which should be started only once."""
 LENT = frozenset({"deployed", "hasty", "moved"})
 """Fixtures of these names: tests of other groups cannot have them, for each system ends with its group."""
-FIRST = (*dict.fromkeys(TOGETHER.values()), "tests/local/")
-"""What takes longest to begin or to end, so that at the end there is something short for everybody."""
+FIRST = (
+    *dict.fromkeys(TOGETHER.values()),
+    "tests/local/",
+    "tests/journeys/test_concurrency.py",
+    "tests/journeys/test_races.py",
+)
+"""What takes longest to begin or to end, so that at the end there is something short for everybody; and then
+what reads the whole ledger after each test, while that is short."""
 
 
 class Together(LoadFileScheduling):  # type: ignore[misc] # xdist tells no types

@@ -19,6 +19,7 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # A member that nobody knows is named in the refusal as it was sent, and might be a card number.
 _CARD_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){11,}")
 _JSON = re.compile(r"application/json\s*(;.*)?", re.IGNORECASE)
+_MEMBERS = TypeAdapter(dict[str, Any])
 
 
 def read_request(operation: Operation, event: Event, principal: Principal | None) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def _intent(
 
 def _canonical(body: BaseModel) -> str:
     # Through the validated model, so that a default that is spelt out and one that is left out are the same.
-    return TypeAdapter(dict[str, Any]).dump_json(_sorted(body.model_dump(mode="json"))).decode()
+    return _MEMBERS.dump_json(_sorted(body.model_dump(mode="json"))).decode()
 
 
 def _sorted(value: Any) -> Any:

@@ -37,7 +37,8 @@ class Document(BaseModel):
 @dataclass(slots=True)
 class _Call:
     event: Event
-    record: RequestRecord = field(default_factory=lambda: RequestRecord(ids.random("req")))
+    record: RequestRecord = field(default_factory=lambda: RequestRecord(""))
+    """Without an id until the event has been read, which has one."""
     failure: Exception | None = None
 
 
@@ -179,6 +180,7 @@ def _guarded(call: _Call, work: Callable[[], Event]) -> Event:
 
 
 def _refuse(call: _Call, problem: Problem) -> Event:
+    call.record.request_id = call.record.request_id or ids.random("req")
     call.record.status, call.record.outcome = problem.status, problem.code
     call.record.replayed = problem.replayed
     body = problem.document(call.record.request_id)

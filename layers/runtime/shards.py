@@ -81,6 +81,8 @@ class ShardReader:
             except UNREACHED as failure:
                 if aws.error_code(failure) in _STALE:
                     continue
+                if self._crew.stopping.is_set() and aws.is_gone(failure):
+                    return  # and so is whatever was not read
                 self._warn("stream out of reach", error=aws.error_code(failure) or type(failure).__name__)
                 self._halt.wait(RETRY_SECONDS)
             else:
@@ -153,6 +155,8 @@ class ShardReader:
             elif rest and tries < self._source.retries:
                 waiting.append((rest, tries + 1))
                 self._halt.wait(min(BACKOFF_CAP_SECONDS, BACKOFF_BASE_SECONDS * 2**tries))
+                if self._crew.stopping.is_set():
+                    self._iterator()  # raises where the handler fails because the engine is gone
             elif rest:
                 self._give_up(rest[0], tries + 1)
                 self._checkpoints.advance(self._shard.key, _number(rest[0]))

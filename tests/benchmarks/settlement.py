@@ -107,7 +107,7 @@ def _events(payments: int, merchants: int) -> list[Event]:
 
 def directly(payments: int, merchants: int) -> Result:
     """Give made-up events to the handler, and look for each of them in the manifests."""
-    chooser = random.Random(SEED)  # noqa: S311 - chance in a benchmark, to be repeated
+    chooser = random.Random(SEED)
     events = _events(payments, merchants)
     commit: Callable[..., None] = store.commit
     with _billed() as billing, redirect_stdout(Path(os.devnull).open("w")):

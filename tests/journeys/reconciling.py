@@ -2,16 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import httpx
 
 from chassis import ids, store
+from chassis.attributes import Item
 from functions.payments import table as payments
 from functions.payments.records import StoredPayment
 from functions.payments.shapes import CardSource, Status
 from functions.topups import model as topups
 from functions.topups import table as topup_table
+from functions.topups.model import StoredTopup
 from ledger import journal
 from ledger.journal import Entry
 from local.system import System
@@ -36,16 +39,56 @@ def statement(system: System) -> dict[str, Line]:
     return found
 
 
+@dataclass(frozen=True)
+class Records:
+    """What is kept of all payments, refunds and top-ups: read once, for a look at a whole table is costly."""
+
+    payments: list[StoredPayment]
+    refunds: list[Item]
+    topups: list[StoredTopup]
+
+    @classmethod
+    def read(cls) -> Self:
+        """All there are now."""
+        items = list(store.scan("payments"))
+        return cls(
+            [payments.parsed(item) for item in items if payments.is_payment(item)],
+            [item for item in items if not payments.is_payment(item)],
+            list(topup_table.everything()),
+        )
+
+    def waiting(self) -> list[StoredPayment | StoredTopup]:
+        """Those that wait for the acquirer."""
+        begun = (topup for topup in self.topups if topup.status is topups.Status.PROCESSING)
+        return [*(payment for payment in self.payments if payment.pending), *begun]
+
+
 def waiting() -> list[str]:
     """The orders and top-ups that wait for the acquirer."""
-    orders = [payment.order_id for payment in stored_payments() if payment.pending]
-    topups = (topup for topup in topup_table.everything() if topup.status == "processing")
-    return orders + [topup.id for topup in topups]
+    found = Records.read().waiting()
+    return [each.id if isinstance(each, StoredTopup) else each.order_id for each in found]
 
 
 def await_settled(seconds: float = 30) -> None:
     """Wait until the workers have found out about everything."""
-    await_until(lambda: not waiting(), seconds)
+    open_ones: list[StoredPayment | StoredTopup] = []
+
+    def nothing_waits() -> bool:
+        # While one that waited still does, there is no need to look at all the others.
+        if open_ones and _still_waits(open_ones[0]):
+            return False
+        open_ones[:] = Records.read().waiting()
+        return not open_ones
+
+    await_until(nothing_waits, seconds)
+
+
+def _still_waits(one: StoredPayment | StoredTopup) -> bool:
+    if isinstance(one, StoredTopup):
+        topup = topup_table.topup(one.id)
+        return topup is not None and topup.status is topups.Status.PROCESSING
+    payment = payments.payment(one.merchant_id, one.order_id)
+    return payment is not None and bool(payment.pending)
 
 
 def stored_payments() -> Iterator[StoredPayment]:
@@ -55,9 +98,10 @@ def stored_payments() -> Iterator[StoredPayment]:
 
 def reconcile(system: System, platform: httpx.Client) -> None:
     """Every charge has an owner that says the same of it, and the ledger has every penny; nothing waits."""
-    assert waiting() == []
+    records = Records.read()
+    assert records.waiting() == []
     lines = statement(system)
-    expected = dict(_expected())
+    expected = dict(_expected(records))
     assert set(lines) <= set(expected), "a charge that nobody owns"
     for attempt, said in expected.items():
         line = lines.get(attempt)
@@ -66,7 +110,7 @@ def reconcile(system: System, platform: httpx.Client) -> None:
             assert line is None or (line["voided"] and line["net"] == 0), line
         else:
             assert seen == said, (attempt, line)
-    posted = _posted()
+    posted = _posted(records)
     for attempt, line in lines.items():
         assert posted.pop(attempt, 0) == line["net"], line
     assert not any(posted.values()), "money from an acquirer that knows of no charge"
@@ -80,25 +124,24 @@ def _is_owed(currency: dict[str, Any], part: dict[str, Any]) -> bool:
     return (currency["currency"], part["kind"]) == ("GBP", "acquirer_receivable")
 
 
-def _expected() -> Iterator[tuple[str, tuple[int, int, bool]]]:
+def _expected(records: Records) -> Iterator[tuple[str, tuple[int, int, bool]]]:
     """Attempt -> what its line must say, by the records."""
-    for payment in stored_payments():
+    for payment in records.payments:
         for tried in payment.attempts:
             if isinstance(tried.source, CardSource):
                 got_the_money = tried.outcome in {Status.CAPTURED, Status.AUTHORIZED}
                 is_held = got_the_money and payment.status is not Status.CANCELED
                 yield tried.attempt_id, (payment.captured, payment.refunded, False) if is_held else NEVER
-    for item in store.scan("topups"):
-        topup = topup_table.parsed(item)
+    for topup in records.topups:
         succeeded = topup.status is topups.Status.SUCCEEDED
         yield topup.attempt_id, (topup.amount, 0, False) if succeeded else NEVER
 
 
-def _posted() -> dict[str, int]:
+def _posted(records: Records) -> dict[str, int]:
     """Attempt -> what the journal says that the acquirer holds of it."""
     nets: defaultdict[str, int] = defaultdict(int)
     entries = [Entry.model_validate(item) for item in journal.whole_ledger() if journal.is_entry(item)]
-    owner = _owner_of_postings()
+    owner = _owner_of_postings(records)
     for entry in entries:
         if "acquirer_receivable:GBP" in {entry.source, entry.target}:
             incoming = entry.source == "acquirer_receivable:GBP"
@@ -106,17 +149,15 @@ def _posted() -> dict[str, int]:
     return nets
 
 
-def _owner_of_postings() -> dict[str, str]:
+def _owner_of_postings(records: Records) -> dict[str, str]:
     """The attempts whose money a posting moves, by the ids that postings derive from what they belong to."""
     owner: dict[str, str] = {}
     charge: dict[str, str] = {}
-    for payment in stored_payments():
+    for payment in records.payments:
         charge[f"{payment.merchant_id}#{payment.order_id}"] = payment.latest.attempt_id
         owner[ids.derive("pst", payment.latest.attempt_id, "payment")] = payment.latest.attempt_id
-    for item in store.scan("payments"):
-        if not payments.is_payment(item):
-            owner[ids.derive("pst", str(item["id"]), "refund")] = charge[str(item["pk"])]
-    for item in store.scan("topups"):
-        attempt = topup_table.parsed(item).attempt_id
-        owner[ids.derive("pst", attempt, "topup")] = attempt
+    for refund in records.refunds:
+        owner[ids.derive("pst", str(refund["id"]), "refund")] = charge[str(refund["pk"])]
+    for topup in records.topups:
+        owner[ids.derive("pst", topup.attempt_id, "topup")] = topup.attempt_id
     return owner

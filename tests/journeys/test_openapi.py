@@ -1,7 +1,9 @@
 """The OpenAPI document and the page that shows it: true, complete, and served from here alone."""
 
+import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import httpx
@@ -31,8 +33,14 @@ def described(operation: Operation) -> dict[str, Any]:
 
 
 def validate(schema: dict[str, Any], instance: Any) -> None:
-    """Raise unless the schema, whose references lead into the document, takes it."""
-    jsonschema_rs.Draft202012Validator({**DOCUMENT, **schema}).validate(instance)
+    """Raise unless the schema, whose references lead into the document's components, takes it."""
+    validator(json.dumps(schema)).validate(instance)
+
+
+@cache
+def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    """Kept, for the document has hundreds of examples of the same few problems."""
+    return jsonschema_rs.Draft202012Validator({"components": DOCUMENT["components"], **json.loads(schema)})
 
 
 def schemas(part: Any) -> Iterator[dict[str, Any]]:

@@ -80,7 +80,7 @@ def test_no_event_is_lost_by_killing(engine: System) -> None:
         told = [an_event(endpoint.principal) for _ in range(EVENTS)]
         events.send(Message("webhook-events", event) for event in told)
         for _ in range(DEATHS):
-            number = len(receiver.received) + random.randint(1, EVENTS // DEATHS)  # noqa: S311 - no secret
+            number = len(receiver.received) + random.randint(1, EVENTS // DEATHS)
             with worker():
                 assert receiver.has("/hooks", number, seconds=30)
         with worker():

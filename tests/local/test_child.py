@@ -13,21 +13,23 @@ from local.errors import LocalError
 from local.process import Logs
 
 PARENT = """
-import os, subprocess, sys, time
-command = [sys.executable, "-m", "local.child", str(os.getpid()), "http.server", "0", "--bind", "127.0.0.1"]
-subprocess.Popen(command, pass_fds=[{alive}], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+import os, time
+from pathlib import Path
+from local import process
+from local.process import Logs
+command = ["http.server", "0", "--bind", "127.0.0.1"]
+process.start("The thing", command, os.environ, Logs.together(Path({log!r})), keep_fds=[{alive}])
 print("started", flush=True)
 time.sleep(60)
 """
 TIMEOUT_SECONDS = 20.0
 
 
-def test_a_child_leaves_when_its_parent_is_killed() -> None:
+def test_a_child_leaves_when_its_parent_is_killed(tmp_path: Path) -> None:
     # The child alone holds the pipe's writing end in the end, so its closing is the child's end.
     ended, alive = os.pipe()
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT.format(alive=alive)], pass_fds=[alive], stdout=subprocess.PIPE
-    )
+    script = PARENT.format(alive=alive, log=str(tmp_path / "log"))
+    parent = subprocess.Popen([sys.executable, "-c", script], pass_fds=[alive], stdout=subprocess.PIPE)
     os.close(alive)
     with parent:
         assert parent.stdout is not None

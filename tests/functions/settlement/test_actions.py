@@ -183,7 +183,7 @@ def _many(merchants: int, payments: int) -> list[Event]:
 def test_killed_at_random_with_every_message_one_to_three_times_each_counts_once(
     merchants: int, payments: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chooser = random.Random(SEED)  # noqa: S311 - chance in a test, to be repeated
+    chooser = random.Random(SEED)
     events = _many(merchants, payments)
     monkeypatch.setattr(store, "commit", mortal(chooser, 0.2))
     deliver_all(events, chooser, batch=150)
@@ -200,7 +200,7 @@ def test_killed_at_random_with_every_message_one_to_three_times_each_counts_once
 
 def test_a_settled_payment_costs_at_most_two_point_two_units_and_one_read_a_delivery() -> None:
     events = _many(merchants=2, payments=400)
-    deliveries = [event for event in events for _ in range(random.choice([1, 2, 3]))]  # noqa: S311 - chance
+    deliveries = [event for event in events for _ in range(random.choice([1, 2, 3]))]
     random.shuffle(deliveries)
     with observe.metered() as counted:
         for start in range(0, len(deliveries), 500):
@@ -354,7 +354,7 @@ def test_a_refund_larger_than_the_open_settlement_is_made_up_for_by_later_ones(
 def test_settlements_that_are_due_at_once_are_closed_in_their_order(
     number: int, at: Callable[[str], None]
 ) -> None:
-    merchant = ids.derive("mer", "in order", str(number), str(random.random()))  # noqa: S311 - any name
+    merchant = ids.derive("mer", "in order", str(number), str(random.random()))
     deliver(captured(merchant, "2", 500, 0, window=TOMORROW))
     deliver(refunded(merchant, "1", 500))
     at("2096-12-30T00:06")

@@ -29,10 +29,10 @@ class FakeQueues:
         self.answers = list(answers)
         self.batches: list[tuple[str, list[dict[str, Any]]]] = []
 
-    def get_queue_url(self, QueueName: str) -> Any:
+    def get_queue_url(self, QueueName: str) -> Any:  # noqa: N803
         return {"QueueUrl": f"http://queues/{QueueName}"}
 
-    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:  # noqa: N803
         self.batches.append((QueueUrl, Entries))
         return self.answers.pop(0)(Entries) if self.answers else {"Successful": []}
 
@@ -118,7 +118,7 @@ def test_asking_where_the_queue_is_is_repeated_too(install: Install, monkeypatch
     refusals = [throttled, unreachable]
     look_up = fake.get_queue_url
 
-    def now_and_then(QueueName: str) -> Any:
+    def now_and_then(QueueName: str) -> Any:  # noqa: N803 - boto3's
         return refusals.pop()([]) if refusals else look_up(QueueName)
 
     monkeypatch.setattr(fake, "get_queue_url", now_and_then)

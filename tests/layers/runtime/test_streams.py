@@ -5,19 +5,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
+from chassis import aws
 from chassis.config import ConfigurationError
 from chassis.events import Message
 from chassis.service import Service
 from chassis.sources import Change, StreamSource
 from infra.declaration import Table
+from local.ports import free_port
 from local.provision import provision
 from local.system import System
 from runtime.checkpoints import Checkpoints
 from runtime.streams import StreamReader, _shards
 from runtime.workers import Crew
 from tests.layers.runtime.workshop import (
+    DEADLINE_SECONDS,
     Notes,
     Worker,
     await_until,
@@ -114,6 +119,23 @@ def test_a_stop_drains_what_was_written_before_it() -> None:
             write(stream.table, "a", count=number)
 
     assert counts(seen) == list(range(60))
+
+
+def test_a_stop_does_not_wait_for_an_engine_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, seen, crew = new_stream(), Notes(), Crew()
+    crew.start("reader", reading(source_of(stream.table, noting(seen)), drain=True)(crew))
+    write(stream.table, "a", count=0)
+    await_until(lambda: len(seen.all()) == 1)
+    gone = boto3.client(
+        "dynamodbstreams",
+        region_name="us-east-1",
+        endpoint_url=f"http://127.0.0.1:{free_port()}",
+        aws_access_key_id="nobody",
+        aws_secret_access_key="there",
+        config=Config(retries={"total_max_attempts": 1}),
+    )
+    monkeypatch.setattr(aws, "client", lambda service, **_: gone)
+    assert crew.stop(DEADLINE_SECONDS)
 
 
 def test_a_stop_without_draining_leaves_the_rest_to_the_next_worker() -> None:
