@@ -2,14 +2,15 @@
 
 import gc
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from infra.declaration import TABLES
 from tests.simulation import hearing, invariants, wire
 from tests.simulation.books import Books
 from tests.simulation.process import living_in
 from tests.simulation.scheduler import Stuck
 from tests.simulation.trace import Trace
+from tests.simulation.values import Item
 from tests.simulation.world import OPERATIONS, World
 
 
@@ -52,16 +53,15 @@ def simulate(seed: int, operations: int = OPERATIONS, *, through_botocore: bool 
     )
 
 
+def stored(world: World) -> Iterator[tuple[str, Item]]:
+    """Every item with the name of its table."""
+    for state in world.database.tables.values():
+        yield from ((state.declared.name, item) for item in state.items.values())
+
+
 def verdict(world: World) -> list[str]:
     """What did not hold, at any commit or at the end."""
-    database = world.database
-    stored = [
-        (state.declared.name, item)
-        for state in database.tables.values()
-        for item in state.items.values()
-        if state.declared.name in {table.name for table in TABLES}
-    ]
-    books = Books.of(stored)
+    books = Books.of(stored(world))
     faults = [
         f"{check.__name__}: {fault}"
         for check in (*invariants.CHECKS, *hearing.CHECKS)

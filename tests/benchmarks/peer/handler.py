@@ -168,9 +168,9 @@ def _debit(payment: dict[str, Any]) -> dict[str, Any]:
     return {
         "TableName": WALLETS,
         "Key": {"pk": {"S": payment["wallet_id"]}},
-        "UpdateExpression": "SET balance = balance - :amount",
-        "ConditionExpression": "balance >= :amount AND #status = :active",
-        "ExpressionAttributeNames": {"#status": "status"},
+        "UpdateExpression": "SET #balance = #balance - :amount",
+        "ConditionExpression": "#balance >= :amount AND #status = :active",
+        "ExpressionAttributeNames": {"#balance": "balance", "#status": "status"},
         "ExpressionAttributeValues": {":amount": {"N": str(payment["amount"])}, ":active": {"S": "active"}},
     }
 
@@ -179,8 +179,9 @@ def _credit(payment: dict[str, Any]) -> dict[str, Any]:
     return {
         "TableName": MERCHANTS,
         "Key": {"pk": {"S": payment["merchant_id"]}},
-        "UpdateExpression": "SET balance = balance + :amount",
-        "ConditionExpression": "attribute_exists(pk)",
+        "UpdateExpression": "SET #balance = #balance + :amount",
+        "ConditionExpression": "attribute_exists(#pk)",
+        "ExpressionAttributeNames": {"#balance": "balance", "#pk": "pk"},
         "ExpressionAttributeValues": {":amount": {"N": str(payment["amount"])}},
     }
 
@@ -189,7 +190,8 @@ def _record(payment: dict[str, Any]) -> dict[str, Any]:
     return {
         "TableName": PAYMENTS,
         "Item": _encoded({"pk": payment["payment_id"], **payment}),
-        "ConditionExpression": "attribute_not_exists(pk)",
+        "ConditionExpression": "attribute_not_exists(#pk)",
+        "ExpressionAttributeNames": {"#pk": "pk"},
     }
 
 
@@ -207,7 +209,8 @@ def _entries(payment: dict[str, Any]) -> list[dict[str, Any]]:
                     "payment_id": payment["payment_id"],
                 }
             ),
-            "ConditionExpression": "attribute_not_exists(pk)",
+            "ConditionExpression": "attribute_not_exists(#pk)",
+            "ExpressionAttributeNames": {"#pk": "pk"},
         }
         for account, amount in sides
     ]
