@@ -14,12 +14,10 @@ from infra.declaration import CAPABILITIES
 ROOT = Path(__file__).parents[1]
 
 EVERY_IMAGE = (
-    "aws-lambda-powertools",
     "boto3",
     "cachetools",
     "chalice",
     "pydantic",
-    "pydantic-settings",
     "uvicorn",
 )
 """What the chassis and the runtime are built on."""

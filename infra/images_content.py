@@ -22,7 +22,6 @@ SERVICES = ("dynamodb", "dynamodbstreams", "kms", "secretsmanager", "sqs", "sts"
 _HOSTS = {"streams.dynamodb", *SERVICES} - {"dynamodbstreams"}
 """What botocore's list of regions calls them."""
 _KEPT = {
-    "aws_lambda_powertools/utilities": {"__init__.py", "jmespath_utils", "typing"},  # its logger uses these
     "botocore/data": {
         *SERVICES,
         *("_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json"),
@@ -35,7 +34,6 @@ _UNUSED = (
     "**/tests",
     "**/*.pyi",
     "*.dist-info/RECORD",  # it lists what is about to be removed
-    "aws_lambda_powertools/event_handler",
     *("boto3/data", "boto3/examples", "botocore/data/*/*/examples-1.json"),  # we use clients, not resources
     *("cffi", "pycparser"),  # they compile; what is compiled needs `_cffi_backend` alone
 )

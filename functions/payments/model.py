@@ -85,7 +85,11 @@ def attempt(
         merchant_id=merchant.id,
         order_id=order_id,
         status=Status.PROCESSING,
-        **order.model_dump(exclude={"source"}),
+        amount=order.amount,
+        currency=order.currency,
+        capture=order.capture,
+        description=order.description,
+        metadata=order.metadata,
         fee_plan=stored.fee_plan if stored else _plan(merchant, order.currency),
         cut_off=stored.cut_off if stored else merchant.cut_off,
         settlement_delay_days=stored.settlement_delay_days if stored else merchant.settlement_delay_days,
@@ -183,12 +187,11 @@ def captured(payment: StoredPayment, amount: int, at: datetime) -> StoredPayment
         at,
         captured=amount,
         fee=fee_of(payment.fee_plan, amount),
-        captured_at=clock.timestamp(at),
         captured_version=payment.version + 1,
         settlement_window=settlement_window(payment.cut_off, at),
     )
     entries = tuple(entry.id for entry in posting.entries(postings.capture_posting(taken)))
-    return taken.model_copy(update={"entries": entries})
+    return taken.model_copy(update={"captured_at": taken.updated_at, "entries": entries})
 
 
 def canceled(payment: StoredPayment, reason: CancellationReason, at: datetime) -> StoredPayment:

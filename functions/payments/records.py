@@ -110,6 +110,16 @@ class StoredPayment(BaseModel):
         return self.attempts[-1]
 
     @property
+    def source(self) -> Source:
+        """Where the latest attempt's money comes from."""
+        return self.latest.source
+
+    @property
+    def available_at(self) -> str | None:
+        """When what its settlement window brought can be paid out; None before it is captured."""
+        return self.available_after(self.settlement_window) if self.settlement_window else None
+
+    @property
     def when_captured(self) -> Self:
         """The payment as its capture left it, whatever became of it since."""
         since = {"status": Status.CAPTURED, "updated_at": self.captured_at or self.updated_at}
@@ -118,13 +128,7 @@ class StoredPayment(BaseModel):
 
     def shown(self) -> Payment:
         """The payment as the API shows it."""
-        kept = self.model_dump(exclude={"merchant_id", "version", "pending"})
-        return Payment(
-            **kept,
-            source=self.latest.source,
-            refundable=self.refundable,
-            available_at=self.available_after(self.settlement_window) if self.settlement_window else None,
-        )
+        return Payment.model_validate(self, from_attributes=True)
 
     def available_after(self, window: str) -> str:
         """When money that was settled in that window is the merchant's to be paid out."""
@@ -155,4 +159,4 @@ class StoredRefund(BaseModel):
 
     def shown(self) -> Refund:
         """The refund as the API shows it."""
-        return Refund(**self.model_dump(exclude={"fingerprint", "version"}))
+        return Refund.model_validate(self, from_attributes=True)

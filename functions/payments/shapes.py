@@ -41,15 +41,17 @@ class CardSource(Input):
     card: Annotated[str, Field(pattern=ids.pattern("card"), examples=["card_a2b3c4d5e6f7g2h3i4j5k6l7"])]
 
 
-def _kind_of_source(value: Any) -> str | None:
+def _choice_of_source(value: Any) -> str | None:
     members = value if isinstance(value, dict) else getattr(value, "__dict__", {})
-    return next((kind for kind in ("wallet", "card") if kind in members), None)
+    if "wallet" in members:
+        return choice("wallet")
+    return choice("card") if "card" in members else None
 
 
 Source = Annotated[
     Annotated[WalletSource, Tag(choice("wallet"))] | Annotated[CardSource, Tag(choice("card"))],
     Discriminator(
-        lambda value: choice(kind) if (kind := _kind_of_source(value)) else None,
+        _choice_of_source,
         custom_error_type="source",
         custom_error_message="must be a wallet or a card",
     ),

@@ -9,8 +9,6 @@ import threading
 from typing import Literal
 
 from cachetools import TTLCache
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict
 
 from acquiring.acquirer import Card
@@ -86,6 +84,8 @@ def new_data_key(merchant_id: str) -> DataKey:
 
 def seal(key: DataKey, merchant_id: str, card_id: str, number: str) -> Sealed:
     """The number, readable only as this card of this merchant. Raises Unavailable."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - most work has no card
+
     nonce = secrets.token_bytes(NONCE_BYTES)
     cipher = AESGCM(_plaintext(merchant_id, key))
     ciphertext = cipher.encrypt(nonce, number.encode(), _bound_to(merchant_id, card_id))
@@ -98,6 +98,9 @@ def seal(key: DataKey, merchant_id: str, card_id: str, number: str) -> Sealed:
 
 def unseal(sealed: Sealed, merchant_id: str, card_id: str) -> str:
     """The number. Raises SealBroken, or Unavailable when its key is not at hand and KMS does not answer."""
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as in `seal`
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as in `seal`
+
     try:
         cipher = AESGCM(_plaintext(merchant_id, sealed.key))
         nonce, ciphertext = base64.b64decode(sealed.nonce), base64.b64decode(sealed.ciphertext)

@@ -11,21 +11,22 @@ Item = dict[str, Value]
 
 def encode(item: Mapping[str, Value]) -> dict[str, Any]:
     """An item as the low-level API takes it; `None` members are left out."""
-    return {name: _encode(value) for name, value in item.items() if value is not None}
+    return {name: encoded(value) for name, value in item.items() if value is not None}
 
 
-def _encode(value: Value) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return {"S": value}
-        case int():
-            return {"N": str(value)}
-        case dict():
-            return {"M": encode(value)}
-        case list() | tuple():
-            return {"L": [_encode(member) for member in value]}
+def encoded(value: Value) -> dict[str, Any]:
+    """A single value as the low-level API takes it. Raises TypeError for what cannot be stored."""
+    # In the order of how often they are met, but for bool, which is an int.
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int):
+        return {"N": str(value)}
+    if isinstance(value, dict):
+        return {"M": encode(value)}
+    if isinstance(value, list | tuple):
+        return {"L": [encoded(member) for member in value]}
     raise TypeError(f"a {type(value).__name__} cannot be stored")
 
 

@@ -30,7 +30,7 @@ def ahead(file: Path) -> timedelta:
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with exactly six decimals, so that text sorts as time does."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def monotonic() -> float:

@@ -1,13 +1,22 @@
 """Owns the settings of a process: read once from `TAEL_*` variables, refused in one readable sentence."""
 
 import json
+import os
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic import (
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from chassis.clock import FILE_VARIABLE
 
@@ -29,10 +38,17 @@ class Engine(StrEnum):
     AWS = "aws"
 
 
-class Settings(BaseSettings):
-    """Everything a process learns from its environment."""
+def _variable(name: str) -> str:
+    return f"TAEL_{name.upper()}"
 
-    model_config = SettingsConfigDict(env_prefix="TAEL_", frozen=True, hide_input_in_errors=True)
+
+class Settings(BaseModel):
+    """Everything a process learns from its environment: it is validated from variables, by their names."""
+
+    # Not pydantic-settings, whose import takes as long as half of pydantic's: it brings asyncio and argparse.
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(validation_alias=_variable), frozen=True, hide_input_in_errors=True
+    )
 
     engine: Engine = Engine.AWS
     engine_url: str | None = None
@@ -42,7 +58,7 @@ class Settings(BaseSettings):
     """Setting -> the ARN of the secret with its value, which wins over a variable; given as a JSON object."""
     # Only what answers HTTP needs these two: who handles a queue's messages asks nobody who they are.
     platform_key: SecretStr | None = None
-    peppers: Annotated[dict[str, SecretStr], NoDecode] = Field(default_factory=dict)
+    peppers: dict[str, SecretStr] = Field(default_factory=dict)
     """Version -> hexadecimal secret, oldest first; given as `1:<hex>,2:<hex>`, or as a JSON object."""
     # Only the functions that work with bank cards need these.
     card_key: str | None = None
@@ -70,6 +86,16 @@ class Settings(BaseSettings):
     """Whether webhooks may go to this very machine, by plain HTTP; for a laptop only."""
     clock_file: Path | None = None
     """Where the embedded engine's calendar has been moved to; `chassis.clock` reads it."""
+
+    @field_validator("secrets", "subscriptions", "event_types", mode="before")
+    @classmethod
+    def _parse_json(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError("must be JSON") from None
 
     @field_validator("platform_key")
     @classmethod
@@ -140,7 +166,7 @@ class Settings(BaseSettings):
 
 
 def _unset(name: str) -> ConfigurationError:
-    return ConfigurationError(f"TAEL_{name.upper()} is not set, and this function needs it")
+    return ConfigurationError(f"{_variable(name)} is not set, and this function needs it")
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -166,22 +192,20 @@ def _is_long_hexadecimal(text: str) -> bool:
 def settings() -> Settings:
     """The settings of this process. Raises ConfigurationError naming every variable at fault."""
     try:
-        plain = Settings()
-        return Settings(**_read_secrets(plain)) if plain.secrets else plain
+        plain = Settings.model_validate(dict(os.environ))
+        return Settings.model_validate({**os.environ, **_read_secrets(plain)}) if plain.secrets else plain
     except ValidationError as error:
         raise ConfigurationError("; ".join(_sentences(error))) from None
-    except SettingsError as error:
-        raise ConfigurationError(str(error)) from None
 
 
-def _read_secrets(plain: Settings) -> dict[str, Any]:
-    """The values of the settings that are secrets, once per process: a cold start waits for it."""
+def _read_secrets(plain: Settings) -> dict[str, str]:
+    """The variables that are secrets, with their values, once per process: a cold start waits for it."""
     from chassis import aws  # noqa: PLC0415 - it is told by settings where to connect to
 
-    values: dict[str, Any] = {}
+    values: dict[str, str] = {}
     for name, arn in plain.secrets.items():
         try:
-            values[name] = aws.secret_value(arn, plain)
+            values[_variable(name)] = aws.secret_value(arn, plain)
         except aws.TROUBLE as error:
             why = aws.error_code(error) or type(error).__name__
             raise ConfigurationError(f"TAEL_SECRETS: the secret of {name} cannot be read: {why}") from None
@@ -192,9 +216,8 @@ def _sentences(error: ValidationError) -> list[str]:
     sentences = []
     for problem in error.errors(include_input=False):
         where = ".".join(str(part) for part in problem["loc"])
-        name = where if where.isupper() else f"TAEL_{where.upper()}"
         message = problem["msg"].removeprefix("Value error, ")
-        sentences.append(f"{name}: {message}" if where else message)
+        sentences.append(f"{where}: {message}" if where else message)
     return sentences
 
 

@@ -1,10 +1,11 @@
 """Owns reading a request: headers, path, query and body become the typed arguments of an operation."""
 
+import json
 import re
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from chassis import ids
 from chassis.auth import Principal
@@ -19,7 +20,7 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # A member that nobody knows is named in the refusal as it was sent, and might be a card number.
 _CARD_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){11,}")
 _JSON = re.compile(r"application/json\s*(;.*)?", re.IGNORECASE)
-_MEMBERS = TypeAdapter(dict[str, Any])
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def read_request(operation: Operation, event: Event, principal: Principal | None) -> dict[str, Any]:
@@ -52,11 +53,7 @@ def _intent(
 
 def _canonical(body: BaseModel) -> str:
     # Through the validated model, so that a default that is spelt out and one that is left out are the same.
-    return _MEMBERS.dump_json(_sorted(body.model_dump(mode="json"))).decode()
-
-
-def _sorted(value: Any) -> Any:
-    return {name: _sorted(value[name]) for name in sorted(value)} if isinstance(value, dict) else value
+    return _CANONICAL.encode(body.model_dump(mode="json"))
 
 
 def _idempotency_key(rule: KeyRule, header: str | None) -> str | None:

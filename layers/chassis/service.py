@@ -1,15 +1,14 @@
 """Owns how a service answers: each operation in its frame of routing, limits, problems and one log line."""
 
 from collections.abc import Callable, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
 
-from chalice.app import Chalice, Response
+from chalice.app import Chalice
 from pydantic import BaseModel, ConfigDict
 
-from chassis import clock, ids, observe, openapi, proxy
+from chassis import clock, ids, observe, proxy
 from chassis.auth import Access, Principal, authenticate, require
 from chassis.errors import InternalError, MethodNotAllowed, NotFound, Problem
 from chassis.observe import RequestRecord
@@ -43,9 +42,6 @@ class _Call:
 
 
 _VARIES = {"Vary": "Accept"}
-
-# Chalice keeps the current request in an attribute that all threads share; this is each request's own.
-_call: ContextVar[_Call] = ContextVar("call")
 
 
 class Service(Sources):
@@ -88,45 +84,48 @@ class Service(Sources):
             )
             self.operations.append(declared)
 
-            def view(**_: str) -> Response:
-                call = _call.get()
-                answered = _guarded(call, lambda: _perform(declared, call))
-                return Response(answered["body"], answered["headers"], answered["statusCode"])
+            def view(call: _Call) -> Event:
+                return _perform(declared, call)
 
-            # Chalice lets every content type through, so that refusing one is ours, as a problem detail.
-            self.app.route(
-                declared.path, methods=[declared.method], name=declared.name, content_types=["*/*"]
-            )(view)
+            self.app.route(declared.path, methods=[declared.method], name=declared.name)(view)
             return handler
 
         return register
 
-    def answer(self, event: Event, route: Callable[[Event], Event]) -> Event:
+    def answer(self, event: Event) -> Event:
         """The proxy response to a proxy event of either payload format; leaves one log line, never raises."""
         started = clock.monotonic()
         call = _Call(event)
-        token = _call.set(call)
         with observe.metered() as counted:
-            response = _guarded(call, lambda: self._route(call, route))
-        _call.reset(token)
+            response = self._guarded(call)
         call.record.duration_ms = round((clock.monotonic() - started) * 1000, 3)
         observe.report(self.name, call.record, counted, call.failure)
         return response
 
-    def _route(self, call: _Call, route: Callable[[Event], Event]) -> Event:
+    def _guarded(self, call: _Call) -> Event:
+        try:
+            return self._route(call)
+        except Problem as problem:
+            return _refuse(call, problem)
+        except Exception as unexpected:  # noqa: BLE001 - whatever it is, the answer is a problem and a log line
+            call.failure = unexpected
+            return _refuse(call, InternalError())
+
+    def _route(self, call: _Call) -> Event:
         call.event = proxy.normalised(call.event)
         call.record.request_id = proxy.request_id_of(call.event)
         proxy.bound(call.event.get("path") or "", call.event["headers"])
         context = call.event["requestContext"]
         path, method = context["resourcePath"], context["httpMethod"]
-        methods = sorted(known.method for known in self.operations if known.path == path)
+        methods = self.app.routes.get(path)  # by get: asking for a path would add it
         if not methods:
             raise NotFound("there is no such route")
         if method not in methods:
-            allowed = ", ".join(methods)
+            allowed = ", ".join(sorted(methods))
             raise MethodNotAllowed(f"this path takes {allowed}", headers={"Allow": allowed})
         call.record.operation = f"{method} {path}"
-        return route(call.event)
+        answered: Event = methods[method].view_function(call)
+        return answered
 
     def health(self) -> Health:
         """Whether this process answers."""
@@ -134,19 +133,25 @@ class Service(Sources):
 
     def openapi(self) -> Document:
         """This service's own OpenAPI document."""
+        from chassis import openapi  # noqa: PLC0415 - no other operation needs it
+
         return Document.model_validate(openapi.document([self]))
 
 
 class App(Chalice):
-    """The Chalice application of a service: its router, and the callable that Lambda invokes."""
+    """The Chalice application of a service: its routes and event sources, and what Lambda invokes.
+
+    Chalice's own call would keep the request where all threads share it, read its headers for content and
+    binary types that are not its business here, and make a bare 500 of what it does not know.
+    """
 
     def __init__(self, service: Service, name: str) -> None:
         super().__init__(name, configure_logs=False)
         self.service = service
 
-    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:  # noqa: ARG002 - Lambda hands it over
         """Answer one proxy event."""
-        return self.service.answer(event, lambda normalised: super(App, self).__call__(normalised, context))
+        return self.service.answer(event)
 
 
 def _perform(operation: Operation, call: _Call) -> Event:
@@ -167,16 +172,6 @@ def _perform(operation: Operation, call: _Call) -> Event:
     call.record.replayed = reply.replayed
     varies = _VARIES if operation.csv else None
     return _response(call.record, "application/json", reply.resource.model_dump_json(), varies)
-
-
-def _guarded(call: _Call, work: Callable[[], Event]) -> Event:
-    try:
-        return work()
-    except Problem as problem:
-        return _refuse(call, problem)
-    except Exception as unexpected:  # noqa: BLE001 - whatever it is, the answer is a problem and a log line
-        call.failure = unexpected
-        return _refuse(call, InternalError())
 
 
 def _refuse(call: _Call, problem: Problem) -> Event:

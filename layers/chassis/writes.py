@@ -198,7 +198,7 @@ def _name(attribute: str, names: dict[str, str]) -> str:
 
 def _value(value: Value, values: dict[str, Any]) -> str:
     placeholder = f":{len(values)}"
-    values[placeholder] = attributes.encode({"value": value})["value"]
+    values[placeholder] = attributes.encoded(value)
     return placeholder
 
 

@@ -1,6 +1,5 @@
 """The template holds what the declaration and the services say: all of it once, and nothing besides."""
 
-import io
 import json
 import os
 import re
@@ -405,15 +404,12 @@ def test_images_are_those_of_the_capabilities() -> None:
         assert properties["TracingConfig"] == {"Mode": "Active"}
 
 
-def test_the_metrics_of_the_alarms_are_what_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
-    logged = io.StringIO()
-    for handler in observe._logger("payments").handlers:
-        monkeypatch.setattr(handler, "stream", logged)
+def test_the_metrics_of_the_alarms_are_what_is_logged(capsys: pytest.CaptureFixture[str]) -> None:
     record = observe.BatchRecord("req", "queue resolve", received=1)
     record.failures = [observe.Casualty("1", "StillUnknown", "")]
     with observe.reported("payments", record):
         pass
-    line = json.loads(logged.getvalue())
+    line = json.loads(capsys.readouterr().out)
     (metrics,) = line["_aws"]["CloudWatchMetrics"]
     alarm = of_type("CloudWatch::Alarm")["PaymentsUnresolvedAlarm"]
     where = {each["Name"]: each["Value"] for each in alarm["Dimensions"]}

@@ -19,9 +19,9 @@ Cost = tuple[float, int, int, int]
 class Counter:
     """A caller inside this process who reads the bill off the log line."""
 
-    def __init__(self, till: Till, log: pytest.LogCaptureFixture) -> None:
+    def __init__(self, till: Till, output: pytest.CaptureFixture[str]) -> None:
         self.caller = Inside(till.shop.key)
-        self.log = log
+        self.output = output
         self.wallet = till.shop.wallet()
         self.card = till.card()
         self.declined = till.card("do_not_honor")
@@ -34,7 +34,7 @@ class Counter:
         return answer, self.bill()
 
     def bill(self) -> Cost:
-        logged = vars(self.log.records[-1])
+        logged = json.loads(self.output.readouterr().out.splitlines()[-1])
         return logged["write_units"], logged["write_calls"], logged["read_calls"], logged["key_calls"]
 
     def pay(self, order: str, **more: Any) -> tuple[Answer, Cost]:
@@ -47,9 +47,8 @@ class Counter:
 
 
 @pytest.fixture
-def ask(till: Till, caplog: pytest.LogCaptureFixture) -> Counter:
-    caplog.set_level("INFO")
-    return Counter(till, caplog)
+def ask(till: Till, capsys: pytest.CaptureFixture[str]) -> Counter:
+    return Counter(till, capsys)
 
 
 def test_a_card_payment(ask: Counter) -> None:

@@ -11,8 +11,13 @@ from tests.simulation.town import CURRENCY, PLATFORM, SAVINGS, URL, Shop, Town
 REPLAYS, TWINS = 0.2, 0.15
 """The share of requests that are sent again later, and of those that are sent twice at once."""
 THINK_SECONDS = 6.0
+FOUNDED_CARDS = 2
 SOON = 0.4
 """The share of requests that follow at once."""
+HELD_OF = 200
+"""So many of the latest requests are searched for what can be captured or canceled."""
+COMMON_KEYS = 0.15
+"""The share of keys that are no secret of whoever takes them."""
 
 
 class Business:
@@ -58,20 +63,35 @@ class Business:
     # What all of them are made of
 
     def _key(self) -> str:
+        """One of its own, or one that others take too, and this caller for other things."""
+        if self._chooser.random() < COMMON_KEYS:
+            return f"key-{self._chooser.randint(1, 3)}"
         return f"key-{self._chooser.getrandbits(40):x}"
 
     def _amount(self, most: int = SAVINGS // 2) -> int:
-        return self._chooser.choice((1, 7, 100, self._chooser.randint(1, most), most))
+        return self._chooser.choice((1, 7, 100, 300, self._chooser.randint(1, most), most))
 
     def _wallet(self, caller: Caller) -> str:
         """One that this caller may use, nearly always."""
-        platforms = caller is not self._shop.caller or self._chooser.random() < 0.05
-        return self._chooser.choice((*self._shop.wallets, *(self._town.wallets if platforms else ())))
+        wallets = list(self._shop.wallets)
+        if caller is not self._shop.caller or self._chooser.random() < 0.05:
+            wallets += self._town.wallets
+        return self._chooser.choice(wallets)
 
     def _order(self) -> str:
         """Most often one that was begun before."""
         orders = self._shop.orders
         return self._chooser.choice(orders[-8:]) if orders else f"{self._shop.caller.name}-none"
+
+    def _held(self) -> str:
+        """Most often one of which something is held, by what its payer was told."""
+        mine = (self._shop.caller, self._shop.on_behalf)
+        held = [
+            ask.path.rpartition("/")[2]
+            for ask in self._counter.asked[-HELD_OF:]
+            if ask.kind == "pay" and ask.caller in mine and "capture" in ask.body and ask.is_known
+        ]
+        return self._chooser.choice(held) if held and self._chooser.random() < 0.8 else self._order()
 
     def _caller(self) -> Caller:
         return self._shop.caller if self._chooser.random() < 0.6 else self._shop.on_behalf
@@ -97,10 +117,10 @@ class Business:
 
     def capture(self) -> Ask:
         body = {"amount": self._amount()} if self._chooser.random() < 0.3 else {}
-        return self._post("capture", f"/v1/payments/{self._order()}/capture", body, keyed=False)
+        return self._post("capture", f"/v1/payments/{self._held()}/capture", body, keyed=False)
 
     def cancel(self) -> Ask:
-        return self._post("cancel", f"/v1/payments/{self._order()}/cancel", None, keyed=False)
+        return self._post("cancel", f"/v1/payments/{self._held()}/cancel", None, keyed=False)
 
     def refund(self) -> Ask:
         body = {"amount": self._amount(SAVINGS // 8)} if self._chooser.random() < 0.7 else {}
@@ -149,12 +169,21 @@ class Business:
         path = f"/v1/webhook-endpoints/{self._shop.endpoint}"
         if self._chooser.random() < 0.3:
             return self._post("rotate", f"{path}/rotate-secret", None)
-        events = self._chooser.choice((["*"], ["payment.*", "payout.*"]))
-        return Ask("change endpoint", self._caller(), "PATCH", path, {"events": events})
+        wishes = {"events": ["*"]}, {"events": ["payment.*"]}, {"status": "enabled"}, {"status": "disabled"}
+        return Ask("change endpoint", self._caller(), "PATCH", path, self._chooser.choice(wishes))
 
     def keep_card(self) -> Ask:
         card = {"number": "4000056655665556", "exp_month": 1, "exp_year": 2041, "cvc": "909"}
         return self._post("keep card", "/v1/cards", card)
+
+    def delete_card(self) -> Ask:
+        """One that was kept lately: there are always some to pay by."""
+        card = self._chooser.choice(self._shop.cards)
+        kept = card in self._shop.cards[FOUNDED_CARDS:]
+        method = "DELETE" if kept else "GET"
+        return Ask(
+            "look" if method == "GET" else "delete card", self._shop.caller, method, f"/v1/cards/{card}"
+        )
 
     def look(self) -> Ask:
         path = self._chooser.choice(
@@ -191,6 +220,11 @@ class Business:
             ("POST", "/v1/payments/stolen", {"source": {"card": card}, **money}),
             ("POST", "/v1/payouts", {"bank_account": other.bank_account, **money}),
             ("GET", f"/v1/webhook-endpoints/{other.endpoint}", None),
+            (
+                "POST",
+                "/v1/payouts",
+                {"bank_account": self._shop.bank_account, "source": {"wallet": mine}, **money},
+            ),
         )
         method, path, body = self._chooser.choice(attempts)
         key = self._key() if body is not None else None
@@ -226,7 +260,8 @@ _TABLE: Final[tuple[tuple[Callable[[Business], Ask], int], ...]] = (
     (Business.open, 2),
     (Business.change_wallet, 5),
     (Business.change_endpoint, 2),
-    (Business.keep_card, 1),
+    (Business.keep_card, 2),
+    (Business.delete_card, 2),
     (Business.look, 5),
     (Business.intrude, 4),
     (Business.blunder, 3),

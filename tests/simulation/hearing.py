@@ -141,4 +141,20 @@ def nothing_breaks(world: World, books: Books) -> Iterator[str]:
                 yield f"{line['operation']} failed by {casualty['error']} at {casualty['at']}"
 
 
-CHECKS = (nothing_breaks, events_are_told, deliveries_end, poison_is_alone, no_card_in_clear, sums_follow)
+def deliveries_go_home(world: World, books: Books) -> Iterator[str]:
+    """I12: what happened to one is told to the endpoints of that one, and to nobody else's."""
+    owners = {item["id"]: item["principal"] for item in books.records["endpoint"]}
+    for delivery in books.records["delivery"]:
+        if delivery["principal"] != owners[delivery["endpoint"]]:
+            yield f"{delivery['event']} of {delivery['principal']} went to {delivery['endpoint']}, another's"
+
+
+CHECKS = (
+    nothing_breaks,
+    events_are_told,
+    deliveries_end,
+    poison_is_alone,
+    no_card_in_clear,
+    sums_follow,
+    deliveries_go_home,
+)

@@ -2,15 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from typing import Any
 
 from chassis.attributes import Item
+from ledger.journal import Entry
 from tests.simulation.acquirer import APPROVED
 from tests.simulation.bank import ACCEPTED
 from tests.simulation.books import Books, is_guarded
-from tests.simulation.callers import Ask, is_open
-from tests.simulation.town import FIRST_REFERENCE, Town
 from tests.simulation.world import World
 
 Check = Callable[[World, Books], Iterator[str]]
@@ -119,8 +117,8 @@ def _of_payout(world: World, payout: Item) -> Iterator[Movement]:
     source = f"wallet:{payout['wallet']}" if payout.get("wallet") else available
     transit, bank = f"bank_in_transit:{currency}", f"bank:{currency}"
     yield "payout", source, transit, amount
-    order = world.bank.orders[payout["attempt_id"]]
-    was_paid = order.paid > 0
+    order = world.bank.orders.get(payout["attempt_id"])
+    was_paid = order is not None and order.paid > 0
     if was_paid:
         yield "payout_paid", transit, bank, amount
     if payout["status"] == "returned":
@@ -230,62 +228,6 @@ def carried_over(world: World, books: Books) -> Iterator[str]:
             yield f"{account} is {pending}, and {carry.get('amount', 0)} is carried over"
 
 
-def answered_alike(world: World, books: Books) -> Iterator[str]:
-    """I3: once a request has its answer, every repetition gets the same status and the same id."""
-    for ask in world.counter.asked:
-        if ask.kind == "look":
-            continue
-        final = [answer for answer in ask.answers if not is_open(answer) and answer.status != 202]
-        for before, after in pairwise(final):
-            if before.status in {404, 409, 422} or (not ask.key and before.status >= 400):
-                continue
-            if (before.status, before.body.get("id")) != (after.status, after.body.get("id")):
-                yield f"{ask}: {before.status} {before.body.get('id')}, then {after.status} {after.body}"
-        for answer in ask.answers:
-            if answer.status == 500:
-                yield f"{ask}: 500"
-
-
-def one_effect_per_key(world: World, books: Books) -> Iterator[str]:
-    """I3: what callers were told was made is there, once, and what is there was asked for by somebody."""
-    made = {
-        "refund": {record["id"] for record in books.records["refund"]},
-        "transfer": {record["pk"] for record in books.records["transfer"]},
-        "top up": {record["pk"] for record in books.records["topup"]},
-        "pay out": {record["pk"] for record in books.records["payout"]},
-        "deposit": {each["pk"] for each in books.records["deposit"] if each["reference"] != FIRST_REFERENCE},
-    }
-    for kind, records in made.items():
-        asks = [ask for ask in world.counter.asked if ask.kind == kind]
-        told = {answer.body["id"] for ask in asks for answer in ask.answers if answer.status in {201, 202}}
-        yield from (f"{kind} {missing} was promised and is not there" for missing in told - records)
-        if len(records) > len({(ask.key, ask.path, str(ask.body)) for ask in asks}):
-            yield f"{len(records)} x {kind}, for {len(asks)} requests"
-
-
-def strangers_stay_out(world: World, books: Books) -> Iterator[str]:
-    """I12: nobody reaches, or is shown, what is another's."""
-    for ask in world.counter.asked:
-        if ask.kind == "intrude":
-            for answer in ask.answers:
-                if answer.status not in {404, 422} and not is_open(answer):
-                    yield f"{ask}: {answer.status} {answer.body}"
-        if ask.kind == "look":
-            yield from _shown_to_others(world.town, ask)
-        if ask.kind == "blunder":
-            yield from (f"{ask}: {each.status}" for each in ask.answers if each.status not in {422, 503})
-    stolen = ("stolen", "blunder")
-    yield from (f"{each['pk']} is there" for each in books.records["payment"] if each["order_id"] in stolen)
-
-
-def _shown_to_others(town: Town, ask: Ask) -> Iterator[str]:
-    (other,) = (shop for shop in town.shops if shop.caller is not ask.caller)
-    hidden = {*other.wallets, *other.cards, *other.orders}
-    for answer in ask.answers:
-        text = str(answer.body)
-        yield from (f"{ask} shows {each}" for each in hidden if each in text)
-
-
 def approved_once(world: World, books: Books) -> Iterator[str]:
     """I6: of all attempts at an order, one at most has taken money."""
     for payment in books.records["payment"]:
@@ -300,6 +242,30 @@ def approved_once(world: World, books: Books) -> Iterator[str]:
             yield f"order {payment['pk']} was charged by {taken}"
 
 
+def fees_are_exact(world: World, books: Books) -> Iterator[str]:
+    """A fee is that of the plan, half a penny rounded up, computed here in another way."""
+    for payment in books.records["payment"]:
+        if payment.get("captured"):
+            plan = payment["fee_plan"]
+            whole, rest = divmod(payment["captured"] * plan["basis_points"], 10_000)
+            fee = whole + (2 * rest >= 10_000) + plan["fixed"]
+            if payment.get("fee", 0) != fee:
+                yield f"{payment['captured']} of {payment['pk']} cost {payment.get('fee', 0)}, not {fee}"
+
+
+def entries_are_there(world: World, books: Books) -> Iterator[str]:
+    """Every entry that a record names is in the journal, under that very id."""
+    there = {Entry.model_validate(item).id for item in books.records["entry"]}
+    for kind in ("payment", "refund", "transfer", "deposit", "topup", "payout", "settlement"):
+        for record in books.records[kind]:
+            named = [*record.get("entries", ()), *filter(None, [record.get("entry")])]
+            yield from (
+                f"{kind} {record['pk']} names {entry}, which is nowhere"
+                for entry in named
+                if entry not in there
+            )
+
+
 CHECKS: tuple[Check, ...] = (
     zero_sum,
     balances_are_sums,
@@ -310,7 +276,6 @@ CHECKS: tuple[Check, ...] = (
     everything_ends,
     settled_once,
     carried_over,
-    answered_alike,
-    one_effect_per_key,
-    strangers_stay_out,
+    fees_are_exact,
+    entries_are_there,
 )

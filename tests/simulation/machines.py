@@ -15,9 +15,9 @@ from chassis.service import Service
 from chassis.sources import QueueSource, Schedule, StreamSource
 from infra.declaration import CAPABILITIES
 from runtime.http import Router
-from tests.simulation.dynamodb import StreamRecord
+from tests.simulation.aws.dynamodb import StreamRecord
+from tests.simulation.aws.sqs import Queues
 from tests.simulation.scheduler import Scheduler, Task
-from tests.simulation.sqs import Queues
 from tests.simulation.trace import Trace
 from tests.simulation.weather import OF_A_BATCH, Fault, Weather
 

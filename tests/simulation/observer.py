@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chassis.attributes import Item, decode
-from tests.simulation.dynamodb import StreamRecord
+from tests.simulation.aws.dynamodb import StreamRecord
 
 # What may follow what, written down here once more: the code under test has a table of its own.
 NEW: Final = "-"
@@ -136,7 +136,7 @@ class Observer:
         is_step = before != after or _progress(kind, old) != _progress(kind, new)
         if is_step and (before, after) not in MAY_FOLLOW[kind]:
             self._violated(f"{name} went from {before} to {after}")
-        for rule in (_within_bounds, _never_changed):
+        for rule in (_within_bounds, _never_changed, _as_status_allows):
             if broken := rule(kind, old, new):
                 self._violated(f"{name}: {broken}")
         if is_step:
@@ -174,6 +174,22 @@ def _within_bounds(kind: str, old: Item | None, new: Item) -> str | None:
         return f"{new['available']} available, {new['held']} held"
     if kind == "payment" and not 0 <= new.get("refunded", 0) <= new.get("captured", 0) <= new["amount"]:
         return f"refunded {new.get('refunded')}, captured {new.get('captured')} of {new['amount']}"
+    return None
+
+
+def _as_status_allows(kind: str, old: Item | None, new: Item) -> str | None:
+    """What a status keeps from happening that is no transition."""
+    if old is None:
+        return None
+    if kind == "account":
+        if old["status"] == "frozen" and new["available"] < old["available"]:
+            return f"spent {old['available'] - new['available']} while it was frozen"
+        if new["status"] == "closed" != old["status"] and (new["available"] or new["held"]):
+            return f"was closed with {new['available']} available and {new['held']} held"
+    if kind == "payment" and old["status"] == "authorized" and not old.get("pending"):
+        asked = (new.get("pending") or {}).get("kind") == "capture"
+        if (asked or new["status"] == "captured") and new["updated_at"] >= old["expires_at"]:
+            return f"was captured at {new['updated_at']}, and expired at {old['expires_at']}"
     return None
 
 

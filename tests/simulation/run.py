@@ -5,12 +5,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.simulation import hearing, invariants, wire
+from tests.simulation import answers, hearing, invariants
+from tests.simulation.aws import wire
+from tests.simulation.aws.values import Item
 from tests.simulation.books import Books
 from tests.simulation.process import living_in
 from tests.simulation.scheduler import Stuck
 from tests.simulation.trace import Trace
-from tests.simulation.values import Item
 from tests.simulation.world import OPERATIONS, World
 
 
@@ -64,7 +65,7 @@ def verdict(world: World) -> list[str]:
     books = Books.of(stored(world))
     faults = [
         f"{check.__name__}: {fault}"
-        for check in (*invariants.CHECKS, *hearing.CHECKS)
+        for check in (*invariants.CHECKS, *hearing.CHECKS, *answers.CHECKS)
         for fault in check(world, books)
     ]
     return [*world.observer.violations, *faults]

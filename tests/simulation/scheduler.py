@@ -70,7 +70,7 @@ class Scheduler:
         def run() -> None:
             try:
                 task.result = work()
-            except (Exception, Killed) as failure:
+            except (Exception, Killed) as failure:  # noqa: BLE001 - kept for whoever waits for it
                 task.failure = failure
             task.done = True
             for waiter in task.waiters:

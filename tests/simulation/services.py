@@ -8,16 +8,21 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 
 from chassis.aws import READ_TIMEOUT_SECONDS
 from tests.simulation.acquirer import Reply
-from tests.simulation.dynamodb import Database
-from tests.simulation.kms import Kms
+from tests.simulation.aws.dynamodb import Database
+from tests.simulation.aws.kms import Kms
+from tests.simulation.aws.sqs import Queues
 from tests.simulation.scheduler import Killed, Scheduler
-from tests.simulation.sqs import Queues
 from tests.simulation.trace import Trace
 from tests.simulation.weather import OF_A_READ, OF_A_WRITE, OF_THE_OUTSIDE, Fault, Weather
 
 WRITES: Final = frozenset(
     {"put_item", "update_item", "delete_item", "transact_write_items", "send_message_batch", "send_message"}
 )
+OUTAGES: Final = frozenset({Fault.LOST, Fault.ANSWER_LOST, Fault.LATE, Fault.ERROR, Fault.GARBLED})
+OUTAGE_SHARE, OUTAGE_SECONDS = 0.5, 60.0
+"""Of the faults of strangers, how many stay for a while, and how long."""
+OUTSIDE_TIMES = 3.0
+"""So much oftener strangers fail than services, for they are asked seldom."""
 LATE_SECONDS = 8.0
 """A request that nobody waits for any more arrives within this time, after its timeout."""
 VERY_LATE_SECONDS = 160.0
@@ -66,6 +71,7 @@ class Services:
         self._queues = queues
         self._services: dict[str, Any] = {"dynamodb": database, "sqs": queues, "kms": kms}
         self.clients: dict[str, Any] = {name: Client(name, self.call) for name in self._services}
+        self._outage, self._outage_ends = Fault.NONE, 0.0
         self.after_send: Callable[[str], None] = lambda queue: None
 
     def call(self, service: str, operation: str, parameters: dict[str, Any]) -> Any:
@@ -150,7 +156,7 @@ class Services:
         self, stranger: Stranger, request: tuple[str, str, dict[str, Any]], decline: str, seconds: float
     ) -> Reply | None:
         """One try at somebody else's HTTP service; None where no answer came in time."""
-        fault = self.weather.strikes(OF_THE_OUTSIDE)
+        fault = self._struck_outside()
         self._trace.asked(*request, fault)
         if fault is Fault.DIES_BEFORE:
             raise Killed("before asking")
@@ -180,6 +186,16 @@ class Services:
             case Fault.GARBLED:
                 return 200, {"outcome": "approvedd"}
         return reply
+
+    def _struck_outside(self) -> Fault:
+        """What becomes of a question to a stranger: some faults stay for longer than all tries take."""
+        if self._scheduler.now < self._outage_ends:
+            return self._outage
+        fault = self.weather.strikes(OF_THE_OUTSIDE, OUTSIDE_TIMES)
+        if fault in OUTAGES and self.weather.random.random() < OUTAGE_SHARE:
+            self._outage = fault
+            self._outage_ends = self._scheduler.now + self.weather.random.uniform(0, OUTAGE_SECONDS)
+        return fault
 
     def _asked_late(self, stranger: Stranger, request: tuple[str, str, dict[str, Any]]) -> None:
         self._trace.note(f"late {request[0]} {request[1]}")

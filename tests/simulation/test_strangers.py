@@ -4,7 +4,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from local.acquirer.asked import Authorize, Capture, Refund
+from local.acquirer.asked import Authorize, Booked, Capture, Refund
 from local.acquirer.book import Book as AcquirersBook
 from local.bank.accounts import PAYING
 from local.bank.book import Book as BanksBook
@@ -14,7 +14,7 @@ from tests.simulation.acquirer import Acquirer, Reply
 from tests.simulation.bank import Bank
 
 STEPS = 400
-ASKED = {"authorize": Authorize, "capture": Capture, "refund": Refund}
+ASKED: dict[str, type[Booked]] = {"authorize": Authorize, "capture": Capture, "refund": Refund}
 CARD = {"number": "4242424242424242", "brand": "visa", "exp_month": 12, "exp_year": 2040}
 
 

@@ -79,11 +79,11 @@ class Weather:
         """Nothing goes wrong."""
         return cls(chooser, {}, 0.0, LATENCY_SECONDS)
 
-    def strikes(self, possible: tuple[Fault, ...]) -> Fault:
-        """What becomes of the call at hand."""
+    def strikes(self, possible: tuple[Fault, ...], times: float = 1.0) -> Fault:
+        """What becomes of the call at hand, where faults are so many times as frequent as elsewhere."""
         if not self.rates:
             return Fault.NONE
-        drawn = self.random.random()
+        drawn = self.random.random() / times
         for fault in possible:
             drawn -= self.rates.get(fault, 0.0)
             if drawn < 0:

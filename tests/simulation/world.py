@@ -8,17 +8,17 @@ from typing import Any
 from infra.declaration import QUEUES, TABLES
 from tests.simulation import town
 from tests.simulation.acquirer import Acquirer
+from tests.simulation.aws.dynamodb import Database, StreamRecord
+from tests.simulation.aws.kms import Kms
+from tests.simulation.aws.sqs import Queues
 from tests.simulation.bank import Bank
 from tests.simulation.business import Business, poison
 from tests.simulation.callers import Ask, Counter
-from tests.simulation.dynamodb import Database, StreamRecord
-from tests.simulation.kms import Kms
 from tests.simulation.machines import Machines
 from tests.simulation.observer import Observer
 from tests.simulation.receivers import Receivers
 from tests.simulation.scheduler import Scheduler, Task
 from tests.simulation.services import Services
-from tests.simulation.sqs import Queues
 from tests.simulation.town import PLATFORM, Town
 from tests.simulation.trace import Trace
 from tests.simulation.weather import OF_A_BATCH, Fault, Weather
@@ -33,6 +33,8 @@ DAYS = (1 / 24, 0.8, 1, 2, 8)
 RESTING_DAYS = (0, 1, 9, 3, 0)
 """That pass in the end: authorizations expire, settlements are released, webhooks are tried again."""
 TICK_SECONDS = 75.0
+TICKS = 3
+"""After a day has passed, or none: then the callers come first."""
 LAG_SECONDS = 0.5
 """Within which a write shows in an index."""
 CALM_SECONDS, DELAYED_SECONDS = 1_200.0, 1_000.0
@@ -46,7 +48,10 @@ class World:
         self.seed = seed
         self.chooser = random.Random(seed)
         self.scheduler = Scheduler(BEGINS_AT)
-        now = lambda: self.scheduler.now
+
+        def now() -> float:
+            return self.scheduler.now
+
         self.trace = Trace(now, self._who)
         self.weather = Weather.of(random.Random(self.chooser.getrandbits(64)))
         self.storm = dict(self.weather.rates)
@@ -110,8 +115,16 @@ class World:
             today = min(left, self.chooser.randint(8, operations))
             left -= today
             self._spend_day(today)
-            self.scheduler.run_for(self.chooser.uniform(0, 2 * CALM_SECONDS))
+            self.scheduler.run_for(self.chooser.choice((0.0, 60.0, 2 * CALM_SECONDS)) * self.chooser.random())
             self.scheduler.pass_time(self.chooser.choice(DAYS) * DAY_SECONDS)
+            self._tick_in_the_storm()
+
+    def _tick_in_the_storm(self) -> None:
+        """Run what is due by then while no caller is about, and in no better weather."""
+        for _ in range(self.chooser.choice((0, TICKS))):
+            ticks = self.tick(daily=self.chooser.random() < 0.1)
+            self.scheduler.run(lambda ticks=ticks: all(tick.done for tick in ticks))  # type: ignore[misc] # mypy bug 12557
+            self.scheduler.run_for(TICK_SECONDS * self.chooser.random())
 
     def _spend_day(self, requests: int) -> None:
         self._poison()
@@ -152,6 +165,7 @@ class World:
         self.bank.work()
         wanted = {1, 24 * 60} if daily else {1}
         due = [pair for pair in self.machines.schedules() if pair[1].every_minutes in wanted]
+        due += [pair for pair in due if self.weather.strikes(OF_A_BATCH) is Fault.TWICE]
         return [
             self.scheduler.spawn("ticker", lambda s=service, it=schedule: self.machines.tick(s, it))  # type: ignore[misc] # mypy bug 12557
             for service, schedule in self.chooser.sample(due, len(due))

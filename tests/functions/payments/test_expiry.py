@@ -1,5 +1,6 @@
 """Authorizations that nobody may capture any more are released, exactly these, by the schedule."""
 
+import json
 from typing import Any
 
 import pytest
@@ -140,24 +141,25 @@ def test_one_whose_hold_is_not_there_keeps_no_other_from_it(
     assert run() == 1
 
 
-def only_line(log: pytest.LogCaptureFixture) -> dict[str, Any]:
-    """The one line that was logged, of which `chassis.observe` makes JSON."""
-    (record,) = log.records
-    return vars(record)
+def only_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The one line that was logged."""
+    (line,) = capsys.readouterr().out.splitlines()
+    told: dict[str, Any] = json.loads(line)
+    return told
 
 
 def test_a_run_leaves_one_line_with_its_outcome(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     authorize(shop, shop.wallet(100), "1")
     days_later(monkeypatch, 40)
-    caplog.clear()
+    capsys.readouterr()
     event = scheduled_event()
     app.expire(event, None)
-    line = only_line(caplog)
+    line = only_line(capsys)
     told = {
-        "name": "payments",
-        "levelname": "INFO",
+        "service": "payments",
+        "level": "INFO",
         "operation": "schedule expire",
         "request_id": event["id"],
         "status": 200,
@@ -169,16 +171,16 @@ def test_a_run_leaves_one_line_with_its_outcome(
 
 
 def test_a_run_that_fails_says_so_in_its_line(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     authorize(shop, shop.wallet(100), "1")
     days_later(monkeypatch, 40)
     fail_for(monkeypatch, "1", Unavailable())
-    caplog.clear()
+    capsys.readouterr()
     with pytest.raises(Unavailable):
         run()
-    line = only_line(caplog)
-    assert (line["levelname"], line["status"], line["outcome"]) == ("ERROR", 500, "internal_error")
+    line = only_line(capsys)
+    assert (line["level"], line["status"], line["outcome"]) == ("ERROR", 500, "internal_error")
     assert line["exception"][-1] == "Unavailable"
 
 

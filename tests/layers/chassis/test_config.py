@@ -54,6 +54,22 @@ def test_the_embedded_engine_may_move_in_time(environment: pytest.MonkeyPatch) -
     assert settings().clock_file == Path("/state/clock")
 
 
+def test_what_is_a_list_or_an_object_is_given_as_json(environment: pytest.MonkeyPatch) -> None:
+    assert (settings().secrets, settings().subscriptions, settings().event_types) == ({}, None, ())
+    environment.setenv("TAEL_SUBSCRIPTIONS", '{"payment.*": ["webhooks", "accounts"]}')
+    environment.setenv("TAEL_EVENT_TYPES", '["payment.captured"]')
+    settings.cache_clear()
+    assert settings().subscriptions == {"payment.*": ("webhooks", "accounts")}
+    assert settings().event_types == ("payment.captured",)
+
+
+def test_other_variables_are_none_of_ours(environment: pytest.MonkeyPatch) -> None:
+    for name in ("STAGE", "stage", "TAEL_NOTHING"):
+        environment.setenv(name, "Prod!")
+    assert settings().stage == "local"
+    assert "Prod!" not in repr(settings())
+
+
 def test_tables_are_named_for_their_stage(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("TAEL_STAGE", "test-2")
     assert table_name("payments") == "tael-test-2-payments"
@@ -65,15 +81,20 @@ def test_tables_are_named_for_their_stage(environment: pytest.MonkeyPatch) -> No
         ({"TAEL_PLATFORM_KEY": "short"}, "TAEL_PLATFORM_KEY: must have at least 32 characters"),
         ({"TAEL_ENGINE": "oracle"}, "TAEL_ENGINE: Input should be 'embedded', 'localstack' or 'aws'"),
         ({"TAEL_ENGINE": "embedded"}, "TAEL_ENGINE_URL is required when TAEL_ENGINE is embedded"),
-        ({"TAEL_SECRETS": "{"}, 'error parsing value for field "secrets" from source "EnvSettingsSource"'),
+        ({"TAEL_SECRETS": "{"}, "TAEL_SECRETS: must be JSON"),
+        ({"TAEL_SECRETS": "[]"}, "TAEL_SECRETS: Input should be a valid dictionary"),
+        ({"TAEL_SUBSCRIPTIONS": ""}, "TAEL_SUBSCRIPTIONS: must be JSON"),
+        ({"TAEL_EVENT_TYPES": "payment.captured"}, "TAEL_EVENT_TYPES: must be JSON"),
+        ({"TAEL_EVENT_TYPES": "[" * 100_000}, "TAEL_EVENT_TYPES: must be JSON"),
+        ({"TAEL_RESOLVE_SECONDS": "0"}, "TAEL_RESOLVE_SECONDS: Input should be greater than or equal to 1"),
         ({"TAEL_STAGE": "Prod!"}, "TAEL_STAGE: String should match pattern '^[a-z][a-z0-9-]{0,15}$'"),
     ],
 )
 def test_a_bad_variable_is_named_in_a_sentence(
-    environment: pytest.MonkeyPatch, changes: dict[str, str | None], sentence: str
+    environment: pytest.MonkeyPatch, changes: dict[str, str], sentence: str
 ) -> None:
     for name, value in changes.items():
-        environment.setenv(name, value) if value else environment.delenv(name)
+        environment.setenv(name, value)
     with pytest.raises(ConfigurationError) as refusal:
         settings()
     assert str(refusal.value) == sentence

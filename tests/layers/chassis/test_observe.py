@@ -8,13 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from chassis import observe, store
 from chassis.auth import Access
 from chassis.config import ConfigurationError
 from chassis.errors import Conflict
-from chassis.observe import BatchRecord, Casualty, Meter, RequestRecord, metered, report
+from chassis.observe import Meter, RequestRecord, metered, report
 from chassis.paging import listed
 from chassis.service import Service
 from chassis.shapes import Input, Resource
@@ -207,11 +206,9 @@ def test_a_defect_leaves_its_places_and_type_without_its_message(
 
 
 def test_what_is_wrong_with_the_configuration_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    observe._logger.cache_clear()
     record = observe.RequestRecord("req")
     with pytest.raises(ConfigurationError), observe.reported("orders", record):
         raise ConfigurationError("TAEL_STAGE: must be set")
-    observe._logger.cache_clear()
     assert only_line(capsys)["exception"][-1] == "ConfigurationError: TAEL_STAGE: must be set"
 
 
@@ -242,26 +239,3 @@ def test_a_request_that_no_operation_took_has_a_line_too(capsys: pytest.CaptureF
     report(service, RequestRecord("req-1", status=404, outcome="not_found"), Meter())
     line = only_line(capsys)
     assert (line["operation"], line["principal"], line["service"]) == ("unknown", "anonymous", service)
-
-
-RECORDS = [
-    RequestRecord("req_1", "POST /v1/x", status=201, outcome="ok", duration_ms=1.25),
-    BatchRecord("req_2", "queue x", 3, failures=[Casualty("m", "KeyError", "")], outcome="partial"),
-]
-
-
-@pytest.mark.parametrize("record", RECORDS, ids=["request", "batch"])
-def test_the_metrics_are_those_that_powertools_would_write(record: RequestRecord | BatchRecord) -> None:
-    metrics = EphemeralMetrics(namespace=observe.NAMESPACE, service="x")
-    metrics.add_dimension("operation", record.operation)
-    metrics.add_dimension("outcome", record.outcome)
-    metrics.add_metric("Duration", MetricUnit.Milliseconds, record.duration_ms)
-    metrics.add_metric("WriteUnits", MetricUnit.Count, 7.0)
-    metrics.add_metric("Retries", MetricUnit.Count, 2)
-    if isinstance(record, BatchRecord):
-        metrics.add_metric("Received", MetricUnit.Count, record.received)
-        metrics.add_metric("Failed", MetricUnit.Count, len(record.failures))
-    theirs: dict[str, Any] = dict(metrics.serialize_metric_set())
-    ours = observe._metrics(record, Meter(write_units=7.0, retries=2))
-    assert ours["_aws"].pop("Timestamp") - theirs["_aws"].pop("Timestamp") < 60_000
-    assert {**ours, "service": "x"} == theirs

@@ -1,10 +1,10 @@
 """The ticker runs what is due by the clock, whatever became of the others, with EventBridge's event."""
 
+import json
 import re
 import sys
 from datetime import timedelta
 from types import ModuleType
-from typing import Any
 
 import pytest
 from chalice.app import CloudWatchEvent
@@ -178,21 +178,20 @@ def test_the_event_is_one_that_eventbridge_would_send(monkeypatch: pytest.Monkey
     assert event["id"] != scheduled_event()["id"]
 
 
-def test_a_handler_tells_how_much_it_did_and_logs_one_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_handler_tells_how_much_it_did_and_logs_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     (schedule,) = service([], {"one": 1}).schedules
     event = scheduled_event()
     assert schedule.invoke(event, None) == {"done": 7}
-    (record,) = caplog.records
-    line: dict[str, Any] = vars(record)
+    line = json.loads(capsys.readouterr().out)
     assert (line["operation"], line["request_id"], line["outcome"]) == ("schedule one", event["id"], "ok")
 
 
-def test_a_handler_that_fails_logs_it_and_raises(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_handler_that_fails_logs_it_and_raises(capsys: pytest.CaptureFixture[str]) -> None:
     (schedule,) = service([], {"one": 1}, "one").schedules
     with pytest.raises(RuntimeError):
         schedule.invoke(scheduled_event(), None)
-    (record,) = caplog.records
-    assert (record.levelname, vars(record)["outcome"]) == ("ERROR", "internal_error")
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["outcome"]) == ("ERROR", "internal_error")
 
 
 def test_in_a_bad_environment_it_does_not_start(

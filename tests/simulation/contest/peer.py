@@ -18,14 +18,14 @@ from chassis.attributes import decode
 from infra.declaration import Index, Queue, Table
 from tests.benchmarks.metering import Counting
 from tests.benchmarks.peer import handler as peer
+from tests.simulation.aws.dynamodb import Database
+from tests.simulation.aws.kms import Kms
+from tests.simulation.aws.sqs import Queues
 from tests.simulation.contest.ours import judge
 from tests.simulation.contest.workload import SAVINGS, SHOPS, WALLETS, Order, Outcome
-from tests.simulation.dynamodb import Database
-from tests.simulation.kms import Kms
 from tests.simulation.machines import FUNCTION_SECONDS
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.services import Services
-from tests.simulation.sqs import Queues
 from tests.simulation.trace import Trace
 from tests.simulation.weather import Weather
 from tests.simulation.world import BEGINS_AT

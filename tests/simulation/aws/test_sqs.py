@@ -13,7 +13,7 @@ from chassis.config import queue_name, settings
 from infra.declaration import QUEUES, STREAMS, Queue
 from local import queues as provisioning
 from local.system import System
-from tests.simulation.sqs import Queues
+from tests.simulation.aws.sqs import Queues
 
 QUEUE = Queue("captures", consumer="nobody", visibility_seconds=60, max_receives=3)
 

@@ -13,9 +13,9 @@ from chassis.config import settings, table_name
 from infra.declaration import Table
 from local.provision import _provision_tables
 from local.system import System
-from tests.simulation.dynamodb import Database, StreamRecord
-from tests.simulation.requested import PAIRS, TABLES, Requested
-from tests.simulation.values import measured_item
+from tests.simulation.aws.dynamodb import Database, StreamRecord
+from tests.simulation.aws.requested import PAIRS, TABLES, Requested
+from tests.simulation.aws.values import measured_item
 
 STEPS = 400
 SEEDS = range(4)

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.simulation.expressions import condition
-from tests.simulation.updates import update
-from tests.simulation.values import Invalid, Item, Unfit, canonical, measured
+from tests.simulation.aws.expressions import condition
+from tests.simulation.aws.updates import update
+from tests.simulation.aws.values import Invalid, Item, Unfit, canonical, measured
 
 ITEM: Item = {
     "text": {"S": "abc"},

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.simulation.expressions import Condition, condition, in_order
-from tests.simulation.tables import IndexState, Key, Place, TableState
-from tests.simulation.updates import Update, addable, update
-from tests.simulation.values import Invalid, Item, Sized, Unfit, measured, measured_item, text_bytes
+from tests.simulation.aws.expressions import Condition, condition, in_order
+from tests.simulation.aws.tables import IndexState, Key, Place, TableState
+from tests.simulation.aws.updates import Update, addable, update
+from tests.simulation.aws.values import Invalid, Item, Sized, Unfit, measured, measured_item, text_bytes
 
 MAX_ITEM_BYTES: Final = 400 * 1024
 MAX_KEY_BYTES: Final = {"pk": 2048, "sk": 1024}

@@ -1,7 +1,5 @@
 """Owns SQS as a model: standard queues, at least once and in no order, with their dead-letter queues."""
 
-
-
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
@@ -10,7 +8,7 @@ from uuid import UUID
 
 from chassis import config
 from infra.declaration import STREAMS, Queue, Stream
-from tests.simulation.entries import (
+from tests.simulation.aws.entries import (
     INVALID_HANDLE,
     MAX_ENTRIES,
     batch_answer,
@@ -24,8 +22,8 @@ from tests.simulation.entries import (
     require_short,
     shown,
 )
-from tests.simulation.errors import query_refusal
-from tests.simulation.messages import Message, MessageStore
+from tests.simulation.aws.errors import query_refusal
+from tests.simulation.aws.messages import Message, MessageStore
 
 MAX_VISIBILITY_SECONDS: Final = 43200
 DEFAULT_VISIBILITY_SECONDS: Final = 30

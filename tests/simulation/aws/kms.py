@@ -1,12 +1,10 @@
 """Owns KMS as a model: data keys that only their own encryption context unwraps."""
 
-
-
 from collections.abc import Mapping
 from random import Random
 from typing import Any, Final
 
-from tests.simulation.errors import refusal
+from tests.simulation.aws.errors import refusal
 
 KEY_BYTES: Final = 32
 WRAPPED_BYTES: Final = 184

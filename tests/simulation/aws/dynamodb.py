@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from chassis import config
 from infra.declaration import Table
-from tests.simulation import reads, requests, transactions
-from tests.simulation.errors import VALIDATION, refusal
-from tests.simulation.requests import Failed, Request
-from tests.simulation.tables import Place, TableState, write_units
-from tests.simulation.transactions import CONFLICT, Succeeded
-from tests.simulation.values import Invalid, Item, Unfit
+from tests.simulation.aws import reads, requests, transactions
+from tests.simulation.aws.errors import VALIDATION, refusal
+from tests.simulation.aws.requests import Failed, Request
+from tests.simulation.aws.tables import Place, TableState, write_units
+from tests.simulation.aws.transactions import CONFLICT, Succeeded
+from tests.simulation.aws.values import Invalid, Item, Unfit
 
 FIRST_SEQUENCE_NUMBER: Final = 10**20
 _TRANSACTION: Final = {"TransactItems", "ClientRequestToken", "ReturnConsumedCapacity"}

@@ -6,10 +6,10 @@ from math import ceil
 from typing import Any, Final
 from zlib import crc32
 
-from tests.simulation.key_conditions import key_condition, require_keys, span, texts
-from tests.simulation.requests import key_of, require_defined
-from tests.simulation.tables import IndexState, Key, Spot, TableState
-from tests.simulation.values import Invalid, Item, Typed, measured_item
+from tests.simulation.aws.key_conditions import key_condition, require_keys, span, texts
+from tests.simulation.aws.requests import key_of, require_defined
+from tests.simulation.aws.tables import IndexState, Key, Spot, TableState
+from tests.simulation.aws.values import Invalid, Item, Typed, measured_item
 
 READ_UNIT_BYTES: Final = 4096
 PAGE_BYTES: Final = 1024 * 1024

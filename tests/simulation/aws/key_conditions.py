@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from tests.simulation.expressions import in_order
-from tests.simulation.tables import Spot
-from tests.simulation.tokens import Tokens
-from tests.simulation.values import Invalid, Typed
+from tests.simulation.aws.expressions import in_order
+from tests.simulation.aws.tables import Spot
+from tests.simulation.aws.tokens import Tokens
+from tests.simulation.aws.values import Invalid, Typed
 
 _FIRST: Final = operator.itemgetter(0)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from tests.simulation.values import Invalid, Sized
+from tests.simulation.aws.values import Invalid, Sized
 
 Names = Mapping[str, str]
 """Placeholder -> attribute."""

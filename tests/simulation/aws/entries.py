@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from tests.simulation.errors import query_refusal
-from tests.simulation.messages import Message
+from tests.simulation.aws.errors import query_refusal
+from tests.simulation.aws.messages import Message
 
 MAX_ENTRIES: Final = 10
 MAX_DELAY_SECONDS: Final = 900

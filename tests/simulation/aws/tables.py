@@ -8,7 +8,7 @@ from math import ceil
 from typing import Final
 
 from infra.declaration import Index, Table
-from tests.simulation.values import Item, text_bytes
+from tests.simulation.aws.values import Item, text_bytes
 
 Key = tuple[str, str | None]
 """Of an item: `pk`, and `sk` where the table has one."""

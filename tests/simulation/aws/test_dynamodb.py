@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from chassis.config import table_name
-from tests.simulation.dynamodb import Database, StreamRecord
-from tests.simulation.requested import SINGLES, TABLES
+from tests.simulation.aws.dynamodb import Database, StreamRecord
+from tests.simulation.aws.requested import SINGLES, TABLES
 
 
 class Clock:

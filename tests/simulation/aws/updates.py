@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from tests.simulation.tokens import Names, Tokens, Values
-from tests.simulation.values import Invalid, Item, Sized, Unfit, added, measured
+from tests.simulation.aws.tokens import Names, Tokens, Values
+from tests.simulation.aws.values import Invalid, Item, Sized, Unfit, added, measured
 
 Computed = Callable[[Item, Names, Values], Sized]
 """Raises Unfit where the item has not got what it takes."""

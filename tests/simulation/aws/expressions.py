@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
-from tests.simulation.tokens import Names, Tokens, Values
-from tests.simulation.values import Invalid, Item, Typed, number, text_bytes
+from tests.simulation.aws.tokens import Names, Tokens, Values
+from tests.simulation.aws.values import Invalid, Item, Typed, number, text_bytes
 
 Holds = Callable[[Item, Names, Values], bool]
 Operand = Callable[[Item, Names, Values], Typed | None]

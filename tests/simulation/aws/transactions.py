@@ -5,11 +5,11 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from tests.simulation import reads, requests
-from tests.simulation.errors import VALIDATION, refusal
-from tests.simulation.requests import Failed, Request
-from tests.simulation.tables import Place, TableState
-from tests.simulation.values import Invalid, Item, Unfit
+from tests.simulation.aws import reads, requests
+from tests.simulation.aws.errors import VALIDATION, refusal
+from tests.simulation.aws.requests import Failed, Request
+from tests.simulation.aws.tables import Place, TableState
+from tests.simulation.aws.values import Invalid, Item, Unfit
 
 OPERATION: Final = "TransactWriteItems"
 CONFLICT: Final = "Transaction is ongoing for the item"
