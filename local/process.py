@@ -127,14 +127,15 @@ def start(
 ) -> Child:
     """Run a module and its arguments as a child in a session of its own: Ctrl-C reaches only `tael`."""
     with _fresh(logs.stdout) as out, _fresh(logs.stderr) if logs.stderr != logs.stdout else out as err:
+        lifeline = _lifeline()
         process = subprocess.Popen(
-            [sys.executable, "-m", "local.child", str(_lifeline()), *command],
+            [sys.executable, "-m", "local.child", str(lifeline), *command],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
             start_new_session=True,
-            pass_fds=(*keep_fds, _lifeline()),
+            pass_fds=(*keep_fds, lifeline),
         )
     return Child(name, process, logs.stderr)
 

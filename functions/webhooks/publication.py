@@ -30,12 +30,15 @@ def record(told: Sequence[ToldEvent]) -> dict[int, Exception]:
         principal: table.all_endpoints_of(principal) for principal in {each.principal for each in told}
     }
     # Much is told again, such as each day what was of late: reading it costs less than a put that is refused.
-    known = table.known((each.id, [one.id for one in endpoints[each.principal]]) for each in told)
+    concerned = [_concerned(endpoints[each.principal], each.created_at) for each in told]
+    known = table.known(
+        (each.id, [one.id for one in those]) for each, those in zip(told, concerned, strict=True)
+    )
     begun: dict[int, list[Message]] = {}
     failed: dict[int, Exception] = {}
     for position, event in enumerate(told):
         try:
-            begun[position] = _recorded(model.recorded(event), endpoints[event.principal], known)
+            begun[position] = _recorded(model.recorded(event), concerned[position], known)
         except Exception as error:  # noqa: BLE001 - whatever it is, this event alone is told again
             failed[position] = error
     try:
@@ -43,6 +46,11 @@ def record(told: Sequence[ToldEvent]) -> dict[int, Exception]:
     except Exception as error:  # noqa: BLE001 - whatever it is, nobody knows which of them were sent
         failed |= {position: error for position, messages in begun.items() if messages}
     return failed
+
+
+def _concerned(endpoints: Iterable[StoredEndpoint], created_at: str) -> list[StoredEndpoint]:
+    """Those that an event of that time may have been sent to: no longer those that were deleted before it."""
+    return [each for each in endpoints if not each.deleted or each.updated_at >= created_at]
 
 
 def _recorded(event: StoredEvent, endpoints: Iterable[StoredEndpoint], known: Known) -> list[Message]:

@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -151,10 +151,14 @@ class _Logger:
         # Where tracing is on, Lambda sets "Root=1-...;Parent=...;Sampled=1" anew for each event.
         if trace := os.environ.get("_X_AMZN_TRACE_ID"):
             line["xray_trace_id"] = trace.partition(";")[0].removeprefix("Root=")
-        text = _JSON.encode(line) + "\n"
-        with _writing:  # so that a line stays whole, whatever other threads have to tell
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        try:
+            text = _JSON.encode(line) + "\n"
+            with _writing:  # so that a line stays whole, whatever other threads have to tell
+                sys.stdout.write(text)
+                sys.stdout.flush()
+        except Exception as error:  # noqa: BLE001 - what is done stays done, whatever becomes of its line
+            with suppress(Exception):
+                sys.stderr.write(f"a log line could not be written: {type(error).__name__}\n")
 
 
 def _logger(service: str) -> _Logger:

@@ -3,6 +3,9 @@
 import json
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,3 +54,24 @@ def test_a_line_has_the_members_that_powertools_would_write(
     own = ("location", "timestamp")
     assert {**ours, **dict.fromkeys(own)} == {**theirs, **dict.fromkeys(own)}
     assert len(ours["timestamp"]) == len(theirs["timestamp"])
+
+
+class TestALineThatCannotBeWritten:
+    """It takes nothing with it: what is done stays done, and what failed fails by its own reason."""
+
+    @pytest.fixture(autouse=True)
+    def _full(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        with Path("/dev/full").open("w") as full:
+            monkeypatch.setattr(sys, "stdout", full)
+            yield
+            with suppress(OSError):
+                full.close()
+
+    def test_the_work_is_done(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with observe.reported("x", RequestRecord("req_1")):
+            pass
+        assert "a log line could not be written: OSError" in capsys.readouterr().err
+
+    def test_a_failure_is_told_as_it_is(self) -> None:
+        with pytest.raises(KeyError), observe.reported("x", RequestRecord("req_1")):
+            raise KeyError
