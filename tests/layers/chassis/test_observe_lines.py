@@ -4,7 +4,7 @@ import json
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,22 +56,21 @@ def test_a_line_has_the_members_that_powertools_would_write(
     assert len(ours["timestamp"]) == len(theirs["timestamp"])
 
 
-class TestALineThatCannotBeWritten:
-    """It takes nothing with it: what is done stays done, and what failed fails by its own reason."""
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """Whatever is written to stdout meanwhile fails."""
+    with Path("/dev/full").open("w") as full, redirect_stdout(full):
+        yield
+        with suppress(OSError):  # what it still holds
+            full.close()
 
-    @pytest.fixture(autouse=True)
-    def _full(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        with Path("/dev/full").open("w") as full:
-            monkeypatch.setattr(sys, "stdout", full)
-            yield
-            with suppress(OSError):
-                full.close()
 
-    def test_the_work_is_done(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with observe.reported("x", RequestRecord("req_1")):
-            pass
-        assert "a log line could not be written: OSError" in capsys.readouterr().err
+def test_a_line_that_cannot_be_written_takes_nothing_with_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with full_disk(), observe.reported("x", RequestRecord("req_1")):
+        pass
+    assert "a log line could not be written: OSError" in capsys.readouterr().err
 
-    def test_a_failure_is_told_as_it_is(self) -> None:
-        with pytest.raises(KeyError), observe.reported("x", RequestRecord("req_1")):
-            raise KeyError
+
+def test_a_failure_is_told_as_it_is_where_its_line_cannot_be_written() -> None:
+    with full_disk(), pytest.raises(KeyError), observe.reported("x", RequestRecord("req_1")):
+        raise KeyError
