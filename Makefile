@@ -47,7 +47,7 @@ FIRST := 1
 simulate: $(READY) ## live through SEEDS=300 seeds from FIRST=1 on, with a fault at any call, and check that all holds
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --first $(FIRST)
 
-mutations: $(READY) ## plant bugs in memory, one after the other: the simulation must find each
+mutations: $(READY) ## plant bugs in memory, one after the other: the simulation must find each of them
 	$(BIN)/python -m tests.simulation.mutations $(ARGS)
 
 # PostgreSQL's client, Django and django-hordak are peers and no parts: they have an environment of their own.

@@ -12,6 +12,8 @@ TOGETHER = {
     "tests/journeys/test_settlement.py": "moved",
 }
 """Start of a file's name -> the system that its tests share, which should be started only once."""
+APART = ("tests/simulation/test_seeds.py",)
+"""Files of which each test may run wherever there is time: they share no system, and take long."""
 LENT = frozenset({"deployed", "hasty", "moved"})
 """Fixtures of these names: tests of other groups cannot have them, for each system ends with its group."""
 FIRST = (
@@ -32,8 +34,10 @@ class Together(LoadFileScheduling):  # type: ignore[misc] # xdist tells no types
 
 
 def group(nodeid: str) -> str:
-    """The system that a test shares with the tests of other files, or the name of its own file."""
+    """The system that a test shares with the tests of other files, or the name of its own file, or its own."""
     file = nodeid.partition("::")[0]
+    if file in APART:
+        return nodeid
     return next((name for start, name in TOGETHER.items() if file.startswith(start)), file)
 
 

@@ -52,7 +52,7 @@ def _run_all(console: Console, options: argparse.Namespace) -> int:
     began = time.monotonic()
     seeds = [(seed, options.operations) for seed in range(options.first, options.first + options.seeds)]
     failed: list[Told] = []
-    commits = 0
+    changes = 0
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -62,7 +62,7 @@ def _run_all(console: Console, options: argparse.Namespace) -> int:
     with Progress(TextColumn("seeds"), *columns, console=console) as progress:
         bar = progress.add_task("seeds", total=len(seeds), failed=0)
         for run in results(seeds, options.jobs):
-            commits += run.commits
+            changes += run.changes
             if run.violations:
                 failed.append(run)
                 if len(failed) <= SHOWN:
@@ -71,7 +71,7 @@ def _run_all(console: Console, options: argparse.Namespace) -> int:
     seconds = time.monotonic() - began
     console.print(
         f"{len(seeds):,} seeds from {options.first} on, {options.operations} operations each: "
-        f"{commits:,} commits, {len(failed)} seeds with violations, {seconds:.0f} s "
+        f"{changes:,} items written, {len(failed)} seeds with violations, {seconds:.0f} s "
         f"({len(seeds) / seconds:.1f} seeds/s)."
     )
     if failed:

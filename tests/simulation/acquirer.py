@@ -23,6 +23,12 @@ class Attempt:
     voided: bool = False
 
     @property
+    def is_held(self) -> bool:
+        """Whether it still keeps money from the card's holder that nobody has taken."""
+        approved = self.verb == "authorize" and self.outcome == APPROVED
+        return approved and not self.voided and not self.captured
+
+    @property
     def net(self) -> int:
         """What the card's holder has really paid by it."""
         return 0 if self.voided or self.outcome != APPROVED else self.captured - self.refunded

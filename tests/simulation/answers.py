@@ -54,8 +54,14 @@ def one_effect_per_key(world: World, books: Books) -> Iterator[str]:
         asks = [ask for ask in world.counter.asked if ask.kind == kind]
         told = {answer.body["id"] for ask in asks for answer in ask.answers if answer.status in {201, 202}}
         yield from (f"{kind} {missing} was promised and is not there" for missing in told - records)
-        if len(records) > len({(ask.key, ask.path, str(ask.body)) for ask in asks}):
+        may = {(*_name(ask), str(ask.body)) for ask in asks if not _was_refused(ask)}
+        if len(records) > len(may):
             yield f"{len(records)} x {kind}, for {len(asks)} requests"
+
+
+def _was_refused(ask: Ask) -> bool:
+    """Whether nothing can have been made by it, as far as its caller knows: so every answer says."""
+    return ask.is_known and all(answer.status in {404, 409, 422} for answer in ask.answers)
 
 
 def strangers_stay_out(world: World, books: Books) -> Iterator[str]:
@@ -75,7 +81,8 @@ def strangers_stay_out(world: World, books: Books) -> Iterator[str]:
 
 def _shown_to_others(town: Town, ask: Ask) -> Iterator[str]:
     (other,) = (shop for shop in town.shops if shop.caller is not ask.caller)
-    hidden = {*other.wallets, *other.cards, *other.orders}
+    hidden = {*other.wallets, *other.cards, *other.orders, other.bank_account, other.endpoint}
+    hidden |= {made for _, made in other.foreign}
     for answer in ask.answers:
         text = str(answer.body)
         yield from (f"{ask} shows {each}" for each in hidden if each in text)

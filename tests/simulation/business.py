@@ -6,12 +6,11 @@ from typing import Any, Final
 
 from tests.simulation.callers import Ask, Caller, Counter
 from tests.simulation.machines import Answer
-from tests.simulation.town import CURRENCY, PLATFORM, SAVINGS, URL, Shop, Town
+from tests.simulation.town import CURRENCY, LATER_CARD, PLATFORM, SAVINGS, URL, Shop, Town
 
 REPLAYS, TWINS = 0.2, 0.15
 """The share of requests that are sent again later, and of those that are sent twice at once."""
 THINK_SECONDS = 6.0
-FOUNDED_CARDS = 2
 SOON = 0.4
 """The share of requests that follow at once."""
 HELD_OF = 200
@@ -173,13 +172,14 @@ class Business:
         return Ask("change endpoint", self._caller(), "PATCH", path, self._chooser.choice(wishes))
 
     def keep_card(self) -> Ask:
-        card = {"number": "4000056655665556", "exp_month": 1, "exp_year": 2041, "cvc": "909"}
+        number, cvc = LATER_CARD
+        card = {"number": number, "exp_month": 1, "exp_year": 2041, "cvc": cvc}
         return self._post("keep card", "/v1/cards", card)
 
     def delete_card(self) -> Ask:
         """One that was kept lately: there are always some to pay by."""
         card = self._chooser.choice(self._shop.cards)
-        kept = card in self._shop.cards[FOUNDED_CARDS:]
+        kept = card in self._shop.cards[self._shop.founded_cards :]
         method = "DELETE" if kept else "GET"
         return Ask(
             "look" if method == "GET" else "delete card", self._shop.caller, method, f"/v1/cards/{card}"

@@ -17,7 +17,7 @@ from infra.declaration import CAPABILITIES
 from runtime.http import Router
 from tests.simulation.aws.dynamodb import StreamRecord
 from tests.simulation.aws.sqs import Queues
-from tests.simulation.scheduler import Scheduler, Task
+from tests.simulation.scheduler import Killed, Scheduler, Task
 from tests.simulation.trace import Trace
 from tests.simulation.weather import OF_A_BATCH, Fault, Weather
 
@@ -110,20 +110,23 @@ class Machines:
 
     def run(self, name: str, work: Callable[[], Any]) -> Task:
         """Begin a function on a machine of its own."""
-        return self.scheduler.spawn(name, work, skew=self.weather.skew(), lives=FUNCTION_SECONDS)
+
+        def buried() -> Any:
+            try:
+                return work()
+            except (Exception, Killed) as failure:
+                self.failures.append((name, failure))
+                self.trace.note(f"{name} ended by {reason_of(failure)}")
+                self.on_death()
+                raise
+
+        return self.scheduler.spawn(name, buried, skew=self.weather.skew(), lives=FUNCTION_SECONDS)
 
     def finished(self, name: str, work: Callable[[], Any]) -> Task:
         """Run a function from within a task, and wait for its end, whatever that is."""
         task = self.run(name, work)
         self.scheduler.wait_for(task, 2 * FUNCTION_SECONDS)
-        self._bury(task)
         return task
-
-    def _bury(self, task: Task) -> None:
-        if task.failure is not None:
-            self.failures.append((task.name, task.failure))
-            self.trace.note(f"{task.name} ended by {reason_of(task.failure)}")
-            self.on_death()
 
     def answer(
         self, method: str, path: str, body: Any, headers: dict[str, str], patience: float
@@ -141,7 +144,6 @@ class Machines:
         }
         task = self.run(f"{method} {path}", lambda: service.app(event, None))
         self.scheduler.wait_for(task, patience)
-        self._bury(task)
         if task.result is None:
             return None
         said = task.result

@@ -21,7 +21,7 @@ class Told:
     """What one process tells another of a run."""
 
     seed: int
-    commits: int
+    changes: int
     faults: list[str]
     violations: list[str]
     file: Path = field(default=FOLDER)
@@ -34,7 +34,7 @@ def told(result: Result) -> Told:
     if result.violations:
         FOLDER.mkdir(parents=True, exist_ok=True)
         file.write_text("\n".join([*result.trace.lines(), "", *result.violations, ""]))
-    return Told(result.seed, result.commits, result.faults, result.violations, file)
+    return Told(result.seed, result.changes, result.faults, result.violations, file)
 
 
 def results(seeds: list[Seed], jobs: int) -> Iterator[Told]:

@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from chassis.attributes import Item, decode
+from chassis.clock import timestamp
 from tests.simulation.aws.dynamodb import StreamRecord
 
 # What may follow what, written down here once more: the code under test has a table of its own.
 NEW: Final = "-"
+CLOCKS_DIFFER_SECONDS = 10.0
+"""Of two machines, at most."""
 MAY_FOLLOW: Final[Mapping[str, frozenset[tuple[str, str]]]] = {
     "payment": frozenset(
         {
@@ -100,15 +105,21 @@ class Observer:
         self.violations: list[str] = []
         self.expected: dict[Told, str] = {}
         """Each event with the number of the change that it is about."""
+        self._endpoints: dict[str, list[tuple[str, Item]]] = {}
+        """Of each webhook endpoint all versions, and when they were written."""
         self._number = ""
-        self.commits = 0
+        self.changes = 0
         self._now = now
 
     def changed(self, record: StreamRecord) -> None:
         """Hold one change against the rules."""
-        self.commits += 1
+        self.changes += 1
         self._number = record.sequence_number
         image = record.new or record.old or {}
+        if record.table == "webhooks" and record.new is not None and "events" in record.new:
+            endpoint = decode(record.new)
+            at = timestamp(datetime.fromtimestamp(self._now() + CLOCKS_DIFFER_SECONDS, UTC))
+            self._endpoints.setdefault(endpoint["id"], []).append((at, endpoint))
         kind = kind_of(record.table, {**record.keys, **image})
         if kind in ONCE:
             if record.old is not None:
@@ -122,6 +133,18 @@ class Observer:
             return
         old = decode(record.old) if record.old is not None else None
         self._moved(kind, old, decode(record.new))
+
+    def always_wanted(self, endpoint_id: str, kind: str, since: str) -> bool:
+        """Whether an endpoint has asked for such events from that moment on, whenever they were told."""
+        versions = self._endpoints.get(endpoint_id, [])
+        before = [each for at, each in versions if at < since][-1:]
+        after = [each for at, each in versions if at >= since]
+        return bool(before) and all(
+            each.get("status", "enabled") == "enabled"
+            and any(fnmatchcase(kind, pattern) for pattern in each["events"])
+            and each.get("told_from", "") <= since
+            for each in (*before, *after)
+        )
 
     def _violated(self, what: str) -> None:
         self.violations.append(f"at {self._now():.3f}: {what}")

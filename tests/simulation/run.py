@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tests.simulation import answers, hearing, invariants
+from tests.simulation import answers, hearing, invariants, settlements
 from tests.simulation.aws import wire
 from tests.simulation.aws.values import Item
 from tests.simulation.books import Books
@@ -23,7 +23,7 @@ class Result:
     violations: list[str]
     trace: Trace
     operations: int
-    commits: int
+    changes: int
     seconds: float
     faults: list[str] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ def simulate(seed: int, operations: int = OPERATIONS, *, through_botocore: bool 
     took = time.perf_counter() - began
     faults = [f"{fault} {rate:.1%}" for fault, rate in world.storm.items()]
     return Result(
-        seed, violations, world.trace, len(world.counter.asked), world.observer.commits, took, faults
+        seed, violations, world.trace, len(world.counter.asked), world.observer.changes, took, faults
     )
 
 
@@ -65,7 +65,7 @@ def verdict(world: World) -> list[str]:
     books = Books.of(stored(world))
     faults = [
         f"{check.__name__}: {fault}"
-        for check in (*invariants.CHECKS, *hearing.CHECKS, *answers.CHECKS)
+        for check in (*invariants.CHECKS, *settlements.CHECKS, *hearing.CHECKS, *answers.CHECKS)
         for fault in check(world, books)
     ]
     return [*world.observer.violations, *faults]

@@ -29,6 +29,9 @@ VERY_LATE_SECONDS = 160.0
 """The same, of a stranger's: longer than the time after which its answer is looked up."""
 UNDONE_SHARE = 0.5
 """Of the errors of strangers, those that say the truth."""
+IN_PART: Final = frozenset({"send_message_batch", "batch_get_item"})
+PART_SHARE = 0.5
+"""Of the throttled calls that can be done in part, those that are."""
 SLOW_SHARE = 0.95
 """Of the time that a caller has patience for."""
 
@@ -79,6 +82,8 @@ class Services:
         fault = self.weather.strikes(OF_A_WRITE if operation in WRITES else OF_A_READ)
         self._trace.called(service, operation, parameters, fault)
         self._travel(fault)
+        if fault is Fault.THROTTLED and operation in IN_PART and self.weather.random.random() < PART_SHARE:
+            return self._done_in_part(service, operation, parameters)
         if fault is Fault.THROTTLED or (fault is Fault.CONFLICT and service != "dynamodb"):
             raise _throttled(service, operation)
         if fault is Fault.CONFLICT:
@@ -93,6 +98,23 @@ class Services:
             self._trace.refused(refusal)
             raise refusal
         return answer
+
+    def _done_in_part(self, service: str, operation: str, parameters: dict[str, Any]) -> Any:
+        """The first of what was asked for; the answer names the others, which are to be asked for again."""
+        if operation == "batch_get_item":
+            asked = parameters["RequestItems"]
+            first = {table: {**part, "Keys": part["Keys"][:1]} for table, part in asked.items()}
+            left = {
+                table: {**part, "Keys": part["Keys"][1:]} for table, part in asked.items() if part["Keys"][1:]
+            }
+            answer, refusal = self._at_once(service, operation, {**parameters, "RequestItems": first})
+            assert refusal is None, refusal
+            return {**answer, "UnprocessedKeys": left}
+        taken, *others = parameters["Entries"]
+        answer, refusal = self._at_once(service, operation, {**parameters, "Entries": [taken]})
+        assert refusal is None, refusal
+        failed = {"Code": "InternalError", "Message": "", "SenderFault": False}
+        return {**answer, "Failed": [{"Id": other["Id"], **failed} for other in others]}
 
     def _return(self, fault: Fault) -> None:
         if fault is Fault.DIES_AFTER:

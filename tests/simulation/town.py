@@ -9,6 +9,8 @@ PLATFORM_KEY = "simulated-platform-key-0123456789abcdef"
 CURRENCY = "GBP"
 CARDS = (("4242424242424242", "123"), ("5555555555554444", "471"))
 """Numbers and security codes, which must turn up nowhere."""
+LATER_CARD = ("4000056655665556", "909")
+"""What callers keep later on, in whatever weather."""
 IBAN = "GB33BUKB20201555555555"
 SAVINGS = 4_000
 """In each wallet at first, in pence."""
@@ -29,6 +31,8 @@ class Shop:
     endpoint: str
     wallets: list[str] = field(default_factory=list)
     cards: list[str] = field(default_factory=list)
+    founded_cards: int = 0
+    """Of the cards, the first: they stay."""
     orders: list[str] = field(default_factory=list)
     foreign: list[tuple[str, str]] = field(default_factory=list)
     """Paths of what is not its own, with the ids in them."""
@@ -81,4 +85,5 @@ def _shop(ask: Any, wallet: Any, name: str, fee: dict[str, int], *, days: int, c
     for card, cvc in CARDS[: 1 + days]:
         asked = {"number": card, "exp_month": 12, "exp_year": 2040, "cvc": cvc}
         shop.cards.append(ask(caller, "/v1/cards", asked)["id"])
+    shop.founded_cards = len(shop.cards)
     return shop

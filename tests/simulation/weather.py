@@ -74,11 +74,6 @@ class Weather:
         latency = LATENCY_SECONDS * chooser.choice((1, 1, 5, 25))
         return cls(chooser, rates, skew, latency)
 
-    @classmethod
-    def fair(cls, chooser: Random) -> "Weather":
-        """Nothing goes wrong."""
-        return cls(chooser, {}, 0.0, LATENCY_SECONDS)
-
     def strikes(self, possible: tuple[Fault, ...], times: float = 1.0) -> Fault:
         """What becomes of the call at hand, where faults are so many times as frequent as elsewhere."""
         if not self.rates:

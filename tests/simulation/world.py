@@ -104,7 +104,7 @@ class World:
         if task.failure:
             raise task.failure
         self.scheduler.run_for(30)
-        self.observer.commits = 0
+        self.observer.changes = 0
         self.counter.asked.clear()
 
     def live(self, operations: int = OPERATIONS) -> None:

@@ -8,12 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 from aws_lambda_powertools.utilities.idempotency import base
 from aws_lambda_powertools.utilities.idempotency.persistence import base as records
 from aws_lambda_powertools.utilities.idempotency.persistence import datarecord, dynamodb
 
+from chassis import aws
 from chassis.attributes import decode
 from infra.declaration import Index, Queue, Table
 from tests.benchmarks.metering import Counting
@@ -38,6 +40,9 @@ TABLES = (
     Table(peer.ENTRIES, writer="peer", sort_key=True),
 )
 CURRENCY = "GBP"
+SDK_TRIES = 5
+"""Of a call: botocore's default in legacy mode; of DynamoDB it makes ten."""
+SDK_PAUSE_SECONDS = 0.05
 
 
 class Peer:
@@ -60,9 +65,12 @@ class Peer:
             kms=Kms(self._draw),
         )
         self._bills = {name: Counting(self.services.clients[name]) for name in ("dynamodb", "sqs")}
+        self._clients = {
+            name: _Sdk(bill, self.scheduler, self._draw, SDK_TRIES) for name, bill in self._bills.items()
+        }
         # As ours knows where its queues are before the first request of a run: looked up without the network.
         urls = SimpleNamespace(get_queue_url=self.queues.get_queue_url, send_message=self._send)
-        self._handler = peer.build(self._bills["dynamodb"], urls, transactional=transactional)
+        self._handler = peer.build(self._clients["dynamodb"], urls, transactional=transactional)
         for table, names in ((peer.WALLETS, _wallets()), (peer.MERCHANTS, _shops())):
             for name in names:
                 money = SAVINGS if table == peer.WALLETS else 0
@@ -73,7 +81,7 @@ class Peer:
         return self.scheduler.now
 
     def _send(self, **parameters: str) -> object:
-        return self._bills["sqs"].send_message(**parameters)
+        return self._clients["sqs"].send_message(**parameters)
 
     @contextmanager
     def time(self) -> Iterator[None]:
@@ -139,6 +147,35 @@ class Peer:
                 found.unbalanced += balance != began + entries[item["pk"]["S"]]
         found.unbalanced += total != 0
         return found
+
+
+class _Sdk:
+    """What boto3 does unasked: it repeats what was throttled or not answered, under one token."""
+
+    def __init__(self, client: Any, scheduler: Scheduler, draw: random.Random, tries: int) -> None:
+        self._client = client
+        self._scheduler = scheduler
+        self._draw = draw
+        self._tries = tries
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self._client, name)
+
+        def repeated(**parameters: Any) -> Any:
+            if name == "transact_write_items":
+                token = uuid.UUID(int=self._draw.getrandbits(128), version=4)
+                parameters.setdefault("ClientRequestToken", str(token))
+            for number in range(1, self._tries + 1):
+                try:
+                    return call(**parameters)
+                except aws.FAILURES as failure:
+                    conflict = aws.error_code(failure) == "TransactionConflictException"
+                    if number == self._tries or conflict or not aws.is_transient(failure):
+                        raise
+                self._scheduler.sleep(self._draw.random() * SDK_PAUSE_SECONDS * 2**number)
+            raise AssertionError("it is answered, or it fails")
+
+        return repeated
 
 
 class _Moments:

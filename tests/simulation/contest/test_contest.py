@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation.contest.__main__ import CONTESTANTS, shown
-from tests.simulation.contest.workload import PAYMENTS, Outcome
+from tests.simulation.contest.ours import judge
+from tests.simulation.contest.workload import PAYMENTS, Order, Outcome
 from tests.simulation.process import settled
 
 SEEDS = range(1, 7)
+BREAKING = range(1, 21)
+"""Enough for the peer in a transaction to charge somebody twice."""
 
 
 @pytest.fixture(autouse=True)
@@ -17,8 +20,8 @@ def _settled() -> Iterator[None]:
         yield
 
 
-def outcomes_of(contestant: str) -> list[Outcome]:
-    return [CONTESTANTS[contestant](seed) for seed in SEEDS]
+def outcomes_of(contestant: str, seeds: range = SEEDS) -> list[Outcome]:
+    return [CONTESTANTS[contestant](seed) for seed in seeds]
 
 
 def test_tael_has_no_violation() -> None:
@@ -29,7 +32,7 @@ def test_tael_has_no_violation() -> None:
 
 @pytest.mark.parametrize("peer", ["peer, transaction", "peer, single writes"])
 def test_the_same_weather_breaks_the_peer(peer: str) -> None:
-    outcomes = outcomes_of(peer)
+    outcomes = outcomes_of(peer, BREAKING)
     assert sum(outcome.charged_twice for outcome in outcomes) > 0
     assert any(outcome.violations == 0 and outcome.paid > PAYMENTS // 2 for outcome in outcomes)
 
@@ -37,6 +40,23 @@ def test_the_same_weather_breaks_the_peer(peer: str) -> None:
 def test_only_single_writes_lose_the_balance() -> None:
     assert sum(outcome.unbalanced for outcome in outcomes_of("peer, transaction")) == 0
     assert sum(outcome.unbalanced for outcome in outcomes_of("peer, single writes")) > 0
+
+
+@pytest.mark.parametrize(
+    ("debits", "told", "answers", "violations"),
+    [
+        (1, 1, [201], 0),
+        (0, 0, [402], 0),
+        (2, 1, [201], 1),
+        (1, 0, [201], 1),
+        (1, 1, [402], 1),
+        (0, 0, [201], 1),
+    ],
+)
+def test_an_order_is_judged(debits: int, told: int, answers: list[int], violations: int) -> None:
+    found = Outcome()
+    judge(found, Order(1, wallet=0, shop=0, amount=100, answers=answers), debits, told)
+    assert found.violations == violations
 
 
 def test_the_report_adds_up() -> None:

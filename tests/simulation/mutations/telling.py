@@ -112,7 +112,7 @@ MUTATIONS: Final = (
         "webhook-of-another",
         "an event goes to the endpoints of whoever else is told of at that moment",
         "functions.webhooks.publication:record",
-        "endpoints[event.principal], known)",
-        "[one for those in endpoints.values() for one in those], known)",
+        "_concerned(endpoints[each.principal], each.created_at)",
+        "_concerned([one for those in endpoints.values() for one in those], each.created_at)",
     ),
 )
