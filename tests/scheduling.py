@@ -34,7 +34,7 @@ class Together(LoadFileScheduling):  # type: ignore[misc] # xdist tells no types
 
 
 def group(nodeid: str) -> str:
-    """The system that a test shares with the tests of other files, or the name of its own file, or its own."""
+    """The system that a test shares with those of other files, or the name of its own file, or its own."""
     file = nodeid.partition("::")[0]
     if file in APART:
         return nodeid

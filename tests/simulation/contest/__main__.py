@@ -4,7 +4,7 @@ Simulated, all of it: the same seeds, orders, callers' habits and faults for Tae
 Powertools' idempotency, in single writes and in a transaction, with the retries and the tokens that boto3 has
 by itself. Write units are those of the payments' own requests, with their repetitions and refused writes,
 but without what was not answered. In the end Tael has its own recovery: streams, queues and schedules; the
-peer has none but its callers' retries, and tells its queue after the commit, as its documentation's samples do.
+peer has none but its callers' retries, and tells its queue after the commit, as the samples do.
 """
 
 import argparse
