@@ -43,7 +43,7 @@ def test_one_batch_at_a_time_settles_what_its_calls_take() -> None:
 
 
 def test_two_batches_of_a_line_for_each_merchant_settle_two_at_a_time() -> None:
-    settled = settle(Traffic(400, 1_000_000, 40))
+    settled = settle(Traffic(400, 1_000_000, 40, concurrency=2))
 
     commit = BATCH_OF_25.mean + ASSUMED.settlement_line + transaction(3).mean
     assert settled.throughput == pytest.approx(2 / commit, rel=0.07)
@@ -60,11 +60,11 @@ def test_settlement_that_has_time_leaves_nothing_behind() -> None:
 
 def test_lines_that_no_receipt_had_time_for_die_without_a_fault() -> None:
     slow = Assumptions(speed=40)
-    settled = settle(Traffic(4, 1_000_000, 1_300, assumed=slow))
+    settled = settle(Traffic(4, 1_000_000, 1_300, concurrency=2, assumed=slow))
 
     assert settled.dead > 0
     # The fifth receipt is the last, and four times a line was hidden in between.
-    early = settle(Traffic(4, 1_000_000, 4 * 182, assumed=slow))
+    early = settle(Traffic(4, 1_000_000, 4 * 182, concurrency=2, assumed=slow))
     assert early.dead == 0
     assert early.waiting > 0
 

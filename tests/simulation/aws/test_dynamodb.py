@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chassis.config import table_name
 from tests.simulation.aws.dynamodb import Database, StreamRecord
 from tests.simulation.aws.requested import SINGLES, TABLES
 
@@ -27,11 +26,11 @@ def clock() -> Clock:
 
 @pytest.fixture
 def database(clock: Clock) -> Database:
-    return Database(TABLES, clock.now)
+    return Database(TABLES, clock.now, name_of=str)
 
 
 def key(pk: str = "p") -> dict[str, Any]:
-    return {"TableName": table_name(SINGLES.name), "Key": {"pk": {"S": pk}}}
+    return {"TableName": SINGLES.name, "Key": {"pk": {"S": pk}}}
 
 
 def item(pk: str = "p", **attributes: str) -> dict[str, Any]:
@@ -39,7 +38,7 @@ def item(pk: str = "p", **attributes: str) -> dict[str, Any]:
 
 
 def put(pk: str = "p", **attributes: str) -> dict[str, Any]:
-    return {"TableName": table_name(SINGLES.name), "Item": item(pk, **attributes)}
+    return {"TableName": SINGLES.name, "Item": item(pk, **attributes)}
 
 
 def add(pk: str = "p", amount: str = "1") -> dict[str, Any]:
@@ -63,7 +62,7 @@ def refused(database: Database, call: str, **parameters: Any) -> ClientError:
 
 def scanned(database: Database, **how: Any) -> list[str]:
     """The keys of all items, in an order of our own: that of a scan means nothing."""
-    items = database.scan(TableName=table_name(SINGLES.name), **how)["Items"]
+    items = database.scan(TableName=SINGLES.name, **how)["Items"]
     return sorted(entry["pk"]["S"] for entry in items)
 
 
@@ -131,13 +130,13 @@ def listed(database: Database) -> list[str]:
         "ExpressionAttributeNames": {"#p": "list_pk"},
         "ExpressionAttributeValues": {":p": {"S": "l"}},
     }
-    answer = database.query(TableName=table_name(SINGLES.name), IndexName="list", **request)
+    answer = database.query(TableName=SINGLES.name, IndexName="list", **request)
     return [entry["list_sk"]["S"] for entry in answer["Items"]]
 
 
 def test_a_write_shows_late_in_indexes_and_in_reads_of_a_moment_ago(clock: Clock) -> None:
     lags = iter([5.0, 1.0, 0.0])
-    database = Database(TABLES, clock.now, lag=lambda: next(lags))
+    database = Database(TABLES, clock.now, lag=lambda: next(lags), name_of=str)
     database.put_item(**put(list_pk="l", list_sk="1"))
     assert (found(database), listed(database)) == (None, [])
     assert found(database, ConsistentRead=True)["list_sk"] == {"S": "1"}
@@ -154,7 +153,7 @@ def test_a_write_shows_late_in_indexes_and_in_reads_of_a_moment_ago(clock: Clock
 
 def test_a_scan_of_a_moment_ago_has_what_was_deleted_since(clock: Clock) -> None:
     lag = 0.0
-    database = Database(TABLES, clock.now, lag=lambda: lag)
+    database = Database(TABLES, clock.now, lag=lambda: lag, name_of=str)
     database.put_item(**put("p"))
     lag = 1.0
     database.delete_item(**key("p"))
@@ -168,7 +167,7 @@ def test_a_scan_of_a_moment_ago_has_what_was_deleted_since(clock: Clock) -> None
 def test_pages_of_a_megabyte_lead_through_everything_once(database: Database) -> None:
     for number in range(9):
         database.put_item(**put(f"p{number}", note="x" * 300_000))
-    name = table_name(SINGLES.name)
+    name = SINGLES.name
     pages = [database.scan(TableName=name, ReturnConsumedCapacity="TOTAL")]
     while "LastEvaluatedKey" in pages[-1]:
         pages.append(database.scan(TableName=name, ExclusiveStartKey=pages[-1]["LastEvaluatedKey"]))

@@ -61,13 +61,13 @@ def seeded() -> Random:
 
 
 def queues() -> Queues:
-    return Queues([QUEUE], lambda: 1.0, seeded(), streams=())
+    return Queues([QUEUE], lambda: 1.0, seeded(), streams=(), name_of=str)
 
 
 def test_queues_answer_alike_through_botocore() -> None:
     direct, behind = queues(), queues()
     client = wired("sqs", behind)
-    url = direct.get_queue_url(QueueName="tael-local-captures")["QueueUrl"]
+    url = direct.get_queue_url(QueueName=QUEUE.name)["QueueUrl"]
     entries = [
         {"Id": str(number), "MessageBody": f"{number}", "DelaySeconds": 900 * number} for number in (0, 1, 2)
     ]
