@@ -19,7 +19,7 @@ from tests.simulation.mutations.catalogue import FOUND, MUTATIONS
 from tests.simulation.mutations.hunt import Hunted, held, hunt
 from tests.simulation.world import OPERATIONS
 
-SEEDS = 60
+SEEDS = 400
 SHOWN = 2
 """Violations of a bug that are shown with `--only`."""
 
