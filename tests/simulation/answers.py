@@ -128,8 +128,8 @@ def answers_last(world: World, books: Books) -> Iterator[str]:
     # Refusals before all: what was missing then may be there now.
     for ask in sorted(told, key=lambda ask: ask.answers[-1].status)[-REPEATED:]:
         before = ask.answers[-1]
-        task = world.scheduler.spawn("auditor", lambda ask=ask: world.counter.send(ask))  # type: ignore[misc] # mypy bug 12557
-        world.scheduler.run(lambda task=task: task.done)  # type: ignore[misc] # mypy bug 12557
+        task = world.scheduler.spawn("auditor", lambda ask=ask: world.counter.send(ask))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        world.scheduler.run(lambda task=task: task.done)  # type: ignore[misc] # mypy cannot infer a lambda with a default
         after = task.result
         if (
             after is None

@@ -36,7 +36,7 @@ class Business:
                 scheduler.sleep(self._chooser.expovariate(1 / THINK_SECONDS))
             ask = self._next()
             if self._chooser.random() < TWINS:
-                scheduler.spawn("twin", lambda ask=ask: self._counter.make(ask))  # type: ignore[misc] # mypy bug 12557
+                scheduler.spawn("twin", lambda ask=ask: self._counter.make(ask))  # type: ignore[misc] # mypy cannot infer a lambda with a default
             answer = self._counter.make(ask)
             self._learn(ask, answer)
             if self._chooser.random() < REPLAYS:

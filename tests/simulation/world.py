@@ -123,7 +123,7 @@ class World:
         """Run what is due by then while no caller is about, and in no better weather."""
         for _ in range(self.chooser.choice((0, TICKS))):
             ticks = self.tick(daily=self.chooser.random() < 0.1)
-            self.scheduler.run(lambda ticks=ticks: all(tick.done for tick in ticks))  # type: ignore[misc] # mypy bug 12557
+            self.scheduler.run(lambda ticks=ticks: all(tick.done for tick in ticks))  # type: ignore[misc] # mypy cannot infer a lambda with a default
             self.scheduler.run_for(TICK_SECONDS * self.chooser.random())
 
     def _spend_day(self, requests: int) -> None:
@@ -135,7 +135,7 @@ class World:
             chooser = random.Random(self.chooser.getrandbits(64))
             business = Business(self.town, shop, self.counter, chooser)
             name = f"caller {number} of {shop.caller.name}"
-            callers.append(self.scheduler.spawn(name, lambda it=business, n=share: it.run(n)))  # type: ignore[misc] # mypy bug 12557
+            callers.append(self.scheduler.spawn(name, lambda it=business, n=share: it.run(n)))  # type: ignore[misc] # mypy cannot infer a lambda with a default
         self._tick_while(callers)
         self.scheduler.run(lambda: all(caller.done for caller in callers))
         for caller in callers:
@@ -167,7 +167,7 @@ class World:
         due = [pair for pair in self.machines.schedules() if pair[1].every_minutes in wanted]
         due += [pair for pair in due if self.weather.strikes(OF_A_BATCH) is Fault.TWICE]
         return [
-            self.scheduler.spawn("ticker", lambda s=service, it=schedule: self.machines.tick(s, it))  # type: ignore[misc] # mypy bug 12557
+            self.scheduler.spawn("ticker", lambda s=service, it=schedule: self.machines.tick(s, it))  # type: ignore[misc] # mypy cannot infer a lambda with a default
             for service, schedule in self.chooser.sample(due, len(due))
         ]
 
@@ -180,7 +180,7 @@ class World:
                 self._redrive()
                 self.scheduler.run_for(CALM_SECONDS)
             ticks = self.tick(daily=True)
-            self.scheduler.run(lambda ticks=ticks: all(tick.done for tick in ticks))  # type: ignore[misc] # mypy bug 12557
+            self.scheduler.run(lambda ticks=ticks: all(tick.done for tick in ticks))  # type: ignore[misc] # mypy cannot infer a lambda with a default
             self.scheduler.run_for(DELAYED_SECONDS)
             self.scheduler.pass_time(days * DAY_SECONDS)
         if any(name == "roll_up" for name, _ in self.machines.given_up):

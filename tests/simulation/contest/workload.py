@@ -112,7 +112,7 @@ class _Caller:
             )
             self._orders.append(order)
             if chooser.random() < TWINS:
-                scheduler.spawn("twin", lambda order=order: self._ask(order))  # type: ignore[misc] # mypy bug 12557
+                scheduler.spawn("twin", lambda order=order: self._ask(order))  # type: ignore[misc] # mypy cannot infer a lambda with a default
             self._ask(order)
             if chooser.random() < REPLAYS:
                 self._ask(chooser.choice(self._orders))
