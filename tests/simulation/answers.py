@@ -1,6 +1,7 @@
 """Owns what must hold of answers when all is at rest: one effect and one answer a request, for its caller."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -128,8 +129,8 @@ def answers_last(world: World, books: Books) -> Iterator[str]:
     # Refusals before all: what was missing then may be there now.
     for ask in sorted(told, key=lambda ask: ask.answers[-1].status)[-REPEATED:]:
         before = ask.answers[-1]
-        task = world.scheduler.spawn("auditor", lambda ask=ask: world.counter.send(ask))  # type: ignore[misc] # mypy cannot infer a lambda with a default
-        world.scheduler.run(lambda task=task: task.done)  # type: ignore[misc] # mypy cannot infer a lambda with a default
+        task = world.scheduler.spawn("auditor", partial(world.counter.send, ask))
+        world.scheduler.run_to_end([task])
         after = task.result
         if (
             after is None

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from tests.simulation.callers import Ask, Caller, Counter
@@ -36,7 +37,7 @@ class Business:
                 scheduler.sleep(self._chooser.expovariate(1 / THINK_SECONDS))
             ask = self._next()
             if self._chooser.random() < TWINS:
-                scheduler.spawn("twin", lambda ask=ask: self._counter.make(ask))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+                scheduler.spawn("twin", partial(self._counter.make, ask))
             answer = self._counter.make(ask)
             self._learn(ask, answer)
             if self._chooser.random() < REPLAYS:

@@ -1,7 +1,7 @@
 """Owns time in the simulation: tasks that take turns at each outside call, as the seed decides."""
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
@@ -108,6 +108,10 @@ class Scheduler:
         if self._hub.dead:
             self._hub = greenlet(self._run)
         self._hub.switch()
+
+    def run_to_end(self, tasks: Sequence[Task]) -> None:
+        """Let everything happen until these have ended. Raises Stuck."""
+        self.run(lambda: all(task.done for task in tasks))
 
     def run_for(self, seconds: float) -> None:
         """Let that much time pass."""

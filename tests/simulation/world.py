@@ -3,6 +3,7 @@
 import random
 from collections import Counter as Tally
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from infra.declaration import QUEUES, TABLES
@@ -100,7 +101,7 @@ class World:
             self.town = town.founded(self.counter)
 
         task = self.scheduler.spawn("founding", settle_in)
-        self.scheduler.run(lambda: task.done)
+        self.scheduler.run_to_end([task])
         if task.failure:
             raise task.failure
         self.scheduler.run_for(30)
@@ -123,7 +124,7 @@ class World:
         """Run what is due by then while no caller is about, and in no better weather."""
         for _ in range(self.chooser.choice((0, TICKS))):
             ticks = self.tick(daily=self.chooser.random() < 0.1)
-            self.scheduler.run(lambda ticks=ticks: all(tick.done for tick in ticks))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            self.scheduler.run_to_end(ticks)
             self.scheduler.run_for(TICK_SECONDS * self.chooser.random())
 
     def _spend_day(self, requests: int) -> None:
@@ -135,9 +136,9 @@ class World:
             chooser = random.Random(self.chooser.getrandbits(64))
             business = Business(self.town, shop, self.counter, chooser)
             name = f"caller {number} of {shop.caller.name}"
-            callers.append(self.scheduler.spawn(name, lambda it=business, n=share: it.run(n)))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            callers.append(self.scheduler.spawn(name, partial(business.run, share)))
         self._tick_while(callers)
-        self.scheduler.run(lambda: all(caller.done for caller in callers))
+        self.scheduler.run_to_end(callers)
         for caller in callers:
             if caller.failure:
                 raise caller.failure
@@ -167,7 +168,7 @@ class World:
         due = [pair for pair in self.machines.schedules() if pair[1].every_minutes in wanted]
         due += [pair for pair in due if self.weather.strikes(OF_A_BATCH) is Fault.TWICE]
         return [
-            self.scheduler.spawn("ticker", lambda s=service, it=schedule: self.machines.tick(s, it))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            self.scheduler.spawn("ticker", partial(self.machines.tick, service, schedule))
             for service, schedule in self.chooser.sample(due, len(due))
         ]
 
@@ -180,7 +181,7 @@ class World:
                 self._redrive()
                 self.scheduler.run_for(CALM_SECONDS)
             ticks = self.tick(daily=True)
-            self.scheduler.run(lambda ticks=ticks: all(tick.done for tick in ticks))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+            self.scheduler.run_to_end(ticks)
             self.scheduler.run_for(DELAYED_SECONDS)
             self.scheduler.pass_time(days * DAY_SECONDS)
         if any(name == "roll_up" for name, _ in self.machines.given_up):
@@ -189,8 +190,7 @@ class World:
     def _rebuild(self) -> None:
         """What an operator does when sums no longer follow the ledger."""
         (pair,) = (pair for pair in self.machines.schedules() if pair[1].name == "rebuild")
-        task = self.scheduler.spawn("operator", lambda: self.machines.tick(*pair))
-        self.scheduler.run(lambda: task.done)
+        self.scheduler.run_to_end([self.scheduler.spawn("operator", partial(self.machines.tick, *pair))])
 
     def _redrive(self) -> None:
         """What an operator does with dead letters."""
@@ -201,5 +201,5 @@ class World:
     def fetched(self, path: str) -> dict[str, Any]:
         """What the platform is shown there."""
         task = self.scheduler.spawn("auditor", lambda: self.counter.make(Ask("audit", PLATFORM, "GET", path)))
-        self.scheduler.run(lambda: task.done)
+        self.scheduler.run_to_end([task])
         return task.result.body if task.result else {}

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from tests.simulation.callers import PATIENCE_SECONDS, PAUSE_SECONDS, TRIES
@@ -83,7 +84,7 @@ def contend(contestant: Contestant, seed: int) -> Outcome:
         chooser = random.Random(f"{seed}:{number}")
         caller = _Caller(contestant, orders, chooser, number)
         tasks.append(contestant.scheduler.spawn(f"caller {number}", caller.run))
-    contestant.scheduler.run(lambda: all(task.done for task in tasks))
+    contestant.scheduler.run_to_end(tasks)
     for task in tasks:
         if task.failure:
             raise task.failure
@@ -112,7 +113,7 @@ class _Caller:
             )
             self._orders.append(order)
             if chooser.random() < TWINS:
-                scheduler.spawn("twin", lambda order=order: self._ask(order))  # type: ignore[misc] # mypy cannot infer a lambda with a default
+                scheduler.spawn("twin", partial(self._ask, order))
             self._ask(order)
             if chooser.random() < REPLAYS:
                 self._ask(chooser.choice(self._orders))
