@@ -70,7 +70,8 @@ def strangers_stay_out(world: World, books: Books) -> Iterator[str]:
     for ask in world.counter.asked:
         if ask.kind == "intrude":
             for answer in ask.answers:
-                if answer.status not in {403, 404, 422} and not is_open(answer):
+                of_its_own = answer.code in {"wallet_closed", "wallet_frozen"}  # which the money was to go to
+                if answer.status not in {403, 404, 422} and not is_open(answer) and not of_its_own:
                     yield f"{ask}: {answer.status} {answer.body}"
         if ask.kind == "look":
             yield from _shown_to_others(world.town, ask)
