@@ -10,7 +10,8 @@ from tests.simulation.process import settled
 from tests.simulation.run import Result, simulate
 
 FOLDER = Path("build/simulation")
-CHUNK = 8
+CHUNK, CHUNKS = 8, 25
+"""Seeds that a process is given at once, and how often: what callers left waiting is never collected."""
 
 Seed = tuple[int, int]
 """A seed, and how many operations."""
@@ -43,7 +44,7 @@ def results(seeds: list[Seed], jobs: int) -> Iterator[Told]:
         with settled():
             yield from map(_simulated, seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs, _settle) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, _settle, maxtasksperchild=CHUNKS) as pool:
         yield from pool.imap_unordered(_simulated, seeds, chunksize=CHUNK)
 
 
