@@ -126,7 +126,8 @@ def answers_last(world: World, books: Books) -> Iterator[str]:
 
     It is the last check, though nothing is written by it.
     """
-    told = [ask for ask in world.counter.asked if ask.key and ask.answers and ask.answers[-1].status in KEPT]
+    asked = (ask for ask in world.counter.asked if ask.key and ask.answers)
+    told = [ask for ask in asked if ask.answers[-1].status in KEPT and _is_kept(ask, ask.answers[-1])]
     # Refusals before all: what was missing then may be there now.
     for ask in sorted(told, key=lambda ask: ask.answers[-1].status)[-REPEATED:]:
         before = ask.answers[-1]
