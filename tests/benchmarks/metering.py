@@ -7,10 +7,15 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chassis.attributes import size
+from local.bench import pricing
 
-PER_MILLION = {"write_units": 0.625, "read_units": 0.125, "lambda_requests": 0.20, "sqs_requests": 0.40}
-"""Dollars, us-east-1, on demand: the prices of docs/operations.md."""
-API_PER_MILLION = 1.00
+PER_MILLION = {
+    "write_units": pricing.WRITE_UNITS,
+    "read_units": pricing.READ_UNITS,
+    "lambda_requests": pricing.LAMBDA,
+    "sqs_requests": pricing.SQS,
+}
+"""Dollars."""
 WRITES = frozenset({"put_item", "update_item", "delete_item", "transact_write_items"})
 READS = frozenset({"get_item", "batch_get_item", "query"})
 
@@ -30,7 +35,7 @@ class Bill:
     def dollars_per_million(self) -> float:
         """Of a million of them, the gateway's request included; GB-seconds, storage and logs are not."""
         priced: float = sum(price * getattr(self, name) for name, price in PER_MILLION.items())
-        return API_PER_MILLION + priced
+        return pricing.HTTP_API + priced
 
 
 class Counting:
