@@ -13,24 +13,10 @@ from chassis.config import queue_name, settings
 from infra.declaration import QUEUES, STREAMS, Queue
 from local import queues as provisioning
 from local.system import System
+from tests.simulation.aws.conftest import Clock
 from tests.simulation.aws.sqs import Queues
 
 QUEUE = Queue("captures", consumer="nobody", visibility_seconds=60, max_receives=3)
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    def __init__(self) -> None:
-        self.seconds = 1_800_000_000.0
-
-    def now(self) -> float:
-        return self.seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 def seeded(seed: int = 1) -> Random:
